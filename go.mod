@@ -1,0 +1,3 @@
+module github.com/xenidc/idc
+
+go 1.25.0
