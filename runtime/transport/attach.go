@@ -1,0 +1,81 @@
+package transport
+
+// Attach connects the queue to a peer: what waited is sent, what is to be replayed
+// is sent again. The queue must be disconnected. freed runs when the link's pages
+// are no longer needed, after its Detach.
+func (q *Queue) Attach(l *Link, freed func()) {
+	l.freed = freed
+	l.hold()
+	q.mu.Lock()
+	q.link = l
+	notify := q.push()
+	done := q.takeFinished()
+	q.nudge()
+	q.mu.Unlock()
+	q.deliver(notify, done)
+	q.attend()
+}
+
+// Detach disconnects the queue. Transactions that were under way and may not be
+// replayed end with cause; the others wait for the next Attach. The caller closes
+// the channel, before or after.
+func (q *Queue) Detach(cause error) {
+	q.mu.Lock()
+	l := q.link
+	if l == nil {
+		q.mu.Unlock()
+		return
+	}
+	q.link, q.inflight = nil, 0
+	for i := range q.txns {
+		if t := &q.txns[i]; t.onRing {
+			q.sever(t, cause)
+		}
+	}
+	done := q.takeFinished()
+	q.nudge()
+	q.mu.Unlock()
+	q.deliver(nil, done)
+	l.drop()
+}
+
+// sever takes t off the ring of a link that is gone.
+func (q *Queue) sever(t *Txn, cause error) {
+	t.onRing = false
+	if t.replay && !t.abandoned {
+		q.enqueue(t)
+		return
+	}
+	q.end(t, cause)
+}
+
+// Close ends the queue: everything under way or waiting ends with cause, and so
+// does all that comes later. Pump returns.
+func (q *Queue) Close(cause error) {
+	q.Detach(cause)
+	q.mu.Lock()
+	if q.cause != nil {
+		q.mu.Unlock()
+		return
+	}
+	q.cause = cause
+	for q.head != nil {
+		q.end(q.dequeue(), cause)
+	}
+	done := q.takeFinished()
+	q.nudge()
+	q.mu.Unlock()
+	q.deliver(nil, done)
+	close(q.stop)
+}
+
+// Outstanding is how many transactions are under way or queued.
+func (q *Queue) Outstanding() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.inflight
+	for t := q.head; t != nil; t = t.next {
+		n++
+	}
+	return n
+}

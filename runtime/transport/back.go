@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/ring"
+	"github.com/xenidc/idc/runtime/shm"
+)
+
+// Mapper gives a back end access to a front end's pages. grant.Cache is one that
+// keeps them mapped.
+type Mapper interface {
+	MapEach(refs []platform.GrantRef, access platform.Access, pages []shm.Memory) error
+	UnmapEach(refs []platform.GrantRef, access platform.Access, pages []shm.Memory)
+}
+
+// BackConfig is what a BackQueue works with.
+type BackConfig struct {
+	Ring        *ring.Back
+	Channel     platform.Channel
+	Mapper      Mapper
+	Peer        platform.DomID
+	Wire        Wire
+	ABI         int
+	MaxSegments int            // of one request
+	ListBytes   int            // a page, if there are pages of segments
+	Workers     int            // handlers that may run at once, at least 1
+	Spin        time.Duration  // how long to poll before sleeping
+	Handle      func(*Request) // serves one request; runs on any worker
+	Failed      func(error)    // called at most once when the link can't go on; must not block
+}
+
+// BackQueue serves one ring. Its workers take turns: one leads, which means that it
+// looks after the ring; a leader that took a request serves it itself, and another
+// worker leads on if there is more to do. So a single request changes no goroutine,
+// and a burst is served in parallel:
+//
+//	        ┌── ring empty: spin, arm, sleep ◄─┐
+//	leader ─┤                                   │
+//	        └── take ─► (wake a follower if more is pending) ─► serve ─► respond ─► leader or follower
+type BackQueue struct {
+	cfg BackConfig
+	ctx context.Context
+	end context.CancelFunc
+
+	mu      sync.Mutex
+	idle    *sync.Cond
+	parked  int  // followers
+	leading bool // somebody waits for requests
+	stopped bool
+	running sync.WaitGroup
+	report  sync.Once
+}
+
+// NewBackQueue starts the workers.
+func NewBackQueue(cfg BackConfig) *BackQueue {
+	q := &BackQueue{cfg: cfg}
+	q.ctx, q.end = context.WithCancel(context.Background())
+	q.idle = sync.NewCond(&q.mu)
+	for range max(cfg.Workers, 1) {
+		q.running.Go(newWorker(q).run)
+	}
+	return q
+}
+
+// Stop takes no further request, waits until those that were taken are answered,
+// and ends the workers. If abort, handlers see their context end at once.
+func (q *BackQueue) Stop(abort bool) {
+	if abort {
+		q.end()
+	}
+	q.mu.Lock()
+	q.stopped = true
+	q.idle.Broadcast()
+	q.mu.Unlock()
+	q.cfg.Channel.Wake()
+	q.running.Wait()
+	q.end()
+}
+
+// fail ends the service of a ring that the peer broke.
+func (q *BackQueue) fail(err error) {
+	q.stopped = true
+	q.idle.Broadcast()
+	if q.cfg.Failed != nil {
+		q.report.Do(func() { go q.cfg.Failed(err) })
+	}
+}
+
+// promote lets a follower lead, if nobody does.
+func (q *BackQueue) promote() {
+	q.mu.Lock()
+	if !q.leading && q.parked > 0 {
+		q.idle.Signal()
+	}
+	q.mu.Unlock()
+}

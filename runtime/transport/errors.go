@@ -1,0 +1,54 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrClosed is the terminal cause of an endpoint that its own program closed.
+	ErrClosed = errors.New("the endpoint is closed")
+	// ErrDisconnected ends a transaction that was under way when the connection went
+	// and that its protocol doesn't allow to be replayed.
+	ErrDisconnected = errors.New("the connection was lost")
+	// ErrProtocol is wrapped by every error that a misbehaving peer causes.
+	ErrProtocol = errors.New("the peer broke the protocol")
+	// ErrTooLong says that a bulk buffer is longer than one request can carry.
+	ErrTooLong = errors.New("the buffer is longer than one request can carry")
+	// ErrStillLent is joined to the error of a cancelled transaction whose buffer is
+	// shared memory: the peer can reach the buffer until the transaction has ended.
+	ErrStillLent = errors.New("the buffer stays lent until the peer answers")
+	// ErrWouldBlock is the cause of [NoWait].
+	ErrWouldBlock = errors.New("no free slot")
+)
+
+// NoWait is a context for callers that may not sleep: an operation that would have
+// to wait for a slot fails at once with ErrWouldBlock.
+var NoWait context.Context = noWait()
+
+func noWait() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(ErrWouldBlock)
+	return ctx
+}
+
+// ProtocolError says what a peer did that the protocol forbids. It ends the link.
+type ProtocolError struct {
+	Field string // what was wrong, for example "response id"
+	Value uint64 // what the peer wrote
+	Err   error  // further cause, or nil
+}
+
+func (e *ProtocolError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v: %s: %v", ErrProtocol, e.Field, e.Err)
+	}
+	return fmt.Sprintf("%v: %s %d", ErrProtocol, e.Field, e.Value)
+}
+
+// Is reports that every ProtocolError is an ErrProtocol.
+func (e *ProtocolError) Is(target error) bool { return target == ErrProtocol }
+
+// Unwrap returns the further cause.
+func (e *ProtocolError) Unwrap() error { return e.Err }

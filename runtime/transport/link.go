@@ -1,0 +1,47 @@
+package transport
+
+import (
+	"sync/atomic"
+
+	"github.com/xenidc/idc/runtime/grant"
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/ring"
+)
+
+// Link is one connection's worth of a [Queue]: the ring, the event channel and
+// the granted pages that lead to one peer. The endpoint makes a new one for every
+// connection; nothing of an old one reaches a new one.
+type Link struct {
+	Ring        *ring.Front
+	Channel     platform.Channel
+	Pool        *grant.Pool // pages that ordinary buffers are bounced through
+	Buffers     *grant.Set  // shared buffers, recognised by their address
+	Wire        Wire
+	ABI         int // the protocol's number of the negotiated ABI
+	MaxSegments int // most segments that one request may carry here
+
+	// Failed is called at most once, without a lock, when the peer broke the protocol
+	// or is gone. It must not block.
+	Failed func(error)
+
+	failed atomic.Bool
+	refs   atomic.Int32 // the queue's own and one a transaction that holds pages
+	freed  func()
+}
+
+// hold keeps the pages of the link.
+func (l *Link) hold() { l.refs.Add(1) }
+
+// drop lets them go; the last one frees them.
+func (l *Link) drop() {
+	if l.refs.Add(-1) == 0 && l.freed != nil {
+		l.freed()
+	}
+}
+
+// fail reports the end of the link once.
+func (l *Link) fail(err error) {
+	if l.failed.CompareAndSwap(false, true) && l.Failed != nil {
+		l.Failed(err)
+	}
+}

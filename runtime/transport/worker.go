@@ -1,0 +1,149 @@
+package transport
+
+import "time"
+
+// slowAfter is the average time of service from which on a worker that takes a
+// request lets another lead at once, rather than only when more requests wait: it
+// is about what waking a goroutine costs.
+const slowAfter = 20 * time.Microsecond
+
+// batch is how many answers a lone worker publishes at once while more requests
+// wait. Each publication costs a fence and moves a cache line between CPUs.
+const batch = 4
+
+// worker is one goroutine of a BackQueue with its own Request.
+type worker struct {
+	q       *BackQueue
+	r       *Request
+	alone   bool
+	average time.Duration
+}
+
+func newWorker(q *BackQueue) *worker {
+	return &worker{q: q, r: newRequest(q), alone: q.cfg.Workers <= 1}
+}
+
+// run serves until the queue stops. The queue's lock is held except while sleeping
+// and serving.
+func (w *worker) run() {
+	q := w.q
+	unpublished := 0
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for w.next(unpublished > 0) {
+		if unpublished > 0 && !w.more() {
+			w.publish()
+			unpublished = 0
+			continue
+		}
+		if !w.take() {
+			continue
+		}
+		q.mu.Unlock()
+		w.serve()
+		q.mu.Lock()
+		q.cfg.Ring.Put(w.r.rsp[:w.r.size])
+		if unpublished++; !w.alone || unpublished >= batch {
+			w.publish()
+			unpublished = 0
+		}
+	}
+	if unpublished > 0 {
+		w.publish()
+	}
+}
+
+// next waits for something to do. It is false when the queue stops. With answers to
+// publish there always is.
+func (w *worker) next(busy bool) bool {
+	q := w.q
+	for !q.stopped && !busy && !w.more() {
+		if q.leading {
+			q.parked++
+			q.idle.Wait()
+			q.parked--
+			continue
+		}
+		w.lead()
+	}
+	return !q.stopped
+}
+
+// more reports whether a request waits.
+func (w *worker) more() bool {
+	n, err := w.q.cfg.Ring.Requests()
+	if err != nil {
+		w.q.fail(&ProtocolError{Field: "request producer", Err: err})
+		return false
+	}
+	return n > 0
+}
+
+// take copies the next request out of the ring, once.
+func (w *worker) take() bool {
+	q := w.q
+	if q.stopped || !w.more() {
+		return false
+	}
+	q.cfg.Ring.Take(w.r.slot)
+	if q.parked > 0 && !q.leading && (w.average > slowAfter || w.more()) {
+		q.idle.Signal()
+	}
+	return true
+}
+
+// serve runs the handler and measures it.
+func (w *worker) serve() {
+	if w.alone {
+		w.q.cfg.Handle(w.r)
+		w.r.reset()
+		return
+	}
+	start := time.Now()
+	w.q.cfg.Handle(w.r)
+	w.r.reset()
+	w.average += (time.Since(start) - w.average) / 8
+}
+
+// publish makes answers visible and notifies the front end if it asked for that.
+func (w *worker) publish() {
+	q := w.q
+	if q.cfg.Ring.Push() {
+		q.mu.Unlock()
+		q.cfg.Channel.Notify()
+		q.mu.Lock()
+	}
+}
+
+// lead waits for a request: spins, then arms the notification, looks once more and
+// sleeps. It is entered and left with the lock, and doesn't hold it meanwhile.
+func (w *worker) lead() {
+	q := w.q
+	q.leading = true
+	b := budget{limit: q.cfg.Spin}
+	for b.left() && !q.stopped && !w.more() {
+		q.mu.Unlock()
+		q.mu.Lock()
+	}
+	if !q.stopped && !w.more() {
+		w.sleep()
+	}
+	q.leading = false
+}
+
+func (w *worker) sleep() {
+	q := w.q
+	pending, err := q.cfg.Ring.Arm()
+	if err != nil {
+		q.fail(&ProtocolError{Field: "request producer", Err: err})
+	}
+	if pending || err != nil {
+		return
+	}
+	q.mu.Unlock()
+	err = q.cfg.Channel.Wait()
+	q.mu.Lock()
+	if err != nil && !q.stopped {
+		q.fail(err)
+	}
+}
