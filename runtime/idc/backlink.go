@@ -1,0 +1,176 @@
+package idc
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/xenidc/idc/runtime/grant"
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/ring"
+	"github.com/xenidc/idc/runtime/shm"
+	"github.com/xenidc/idc/runtime/store"
+	"github.com/xenidc/idc/runtime/transport"
+)
+
+// persistent is how many of a front end's pages a back end keeps mapped, for all
+// its queues (Linux: max_persistent_grants, drivers/block/xen-blkback/blkback.c).
+const persistent = 1056
+
+// backLink is what a back end makes for one ring of one connection.
+type backLink struct {
+	pages   platform.Mapping
+	channel platform.Channel
+	queue   *transport.BackQueue
+}
+
+// offerOf is what a front end published about one ring. All of it is the peer's
+// word.
+type offerOf struct {
+	refs []platform.GrantRef
+	port platform.Port
+}
+
+// connect maps what the front end published and begins to serve: Connected.
+func (e *backEnd) connect(ctx context.Context) error {
+	r := &KeyReader{ctx: ctx, store: e.c, dir: e.frontDir()}
+	p := e.s.spec.Protocol
+	abi := p.named(r.Text("protocol", ""))
+	if abi < 0 {
+		return fmt.Errorf("%w: unknown protocol %q", ErrProtocol, r.Text("protocol", ""))
+	}
+	offers, err := e.offers(r)
+	if err == nil {
+		err = e.s.spec.Accept(r)
+	}
+	if err == nil {
+		err = r.Err()
+	}
+	if err != nil {
+		return err
+	}
+	e.cache = grant.NewCache(e.s.dom, e.front, persistent)
+	for i, o := range offers {
+		if err := e.link(o, abi); err != nil {
+			e.sever(err)
+			return fmt.Errorf("ring %d: %w", i, err)
+		}
+	}
+	w := new(KeyWriter)
+	e.s.spec.Publish(w)
+	if err := e.publish(ctx, store.StateConnected, w); err != nil {
+		e.sever(err)
+		return err
+	}
+	e.settled = false
+	e.serve(abi)
+	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
+	return nil
+}
+
+// offers reads the keys of the rings and bounds what they say.
+func (e *backEnd) offers(r *KeyReader) ([]offerOf, error) {
+	spec := e.s.spec.Protocol.Ring
+	queues, order := uint64(1), uint64(0)
+	if spec.Queues != "" {
+		queues = r.Uint(spec.Queues, 32, 1)
+	}
+	numbered := false
+	if spec.Order != "" {
+		numbered = r.Text(spec.Order, "") != ""
+		order = r.Uint(spec.Order, 32, 0)
+	}
+	if queues < 1 || queues > uint64(e.s.opt.queues) {
+		return nil, &ProtocolError{Field: spec.Queues, Value: queues}
+	}
+	if order > uint64(min(e.s.opt.order, spec.Orders)) {
+		return nil, &ProtocolError{Field: spec.Order, Value: order}
+	}
+	offers := make([]offerOf, queues)
+	for i := range offers {
+		dir := ""
+		if queues > 1 {
+			dir = fmt.Sprintf("queue-%d/", i)
+		}
+		offers[i] = e.offerAt(r, dir, int(order), numbered)
+	}
+	return offers, nil
+}
+
+// offerAt reads one ring's keys. Where the order is published at all, even 0, the
+// references have numbers (blkif.h, note 6, as Linux and QEMU read it).
+func (e *backEnd) offerAt(r *KeyReader, dir string, order int, numbered bool) offerOf {
+	spec := e.s.spec.Protocol.Ring
+	o := offerOf{port: platform.Port(r.Uint(dir+spec.Port, 32, 0))}
+	for n := range 1 << order {
+		name := dir + spec.Ref
+		if numbered {
+			name = fmt.Sprintf("%s%s%d", dir, spec.Ref, n)
+		}
+		o.refs = append(o.refs, platform.GrantRef(r.Uint(name, 32, 0)))
+	}
+	return o
+}
+
+// link maps one ring and binds its channel. Nobody serves it yet.
+func (e *backEnd) link(o offerOf, abi int) error {
+	pages, err := e.s.dom.Map(e.front, o.refs, platform.ReadWrite)
+	if err != nil {
+		return fmt.Errorf("map %d pages: %w", len(o.refs), err)
+	}
+	channel, err := e.s.dom.Bind(e.front, o.port)
+	if err != nil {
+		pages.Unmap()
+		return fmt.Errorf("bind port %d: %w", o.port, err)
+	}
+	e.links = append(e.links, &backLink{pages: pages, channel: channel})
+	_, err = e.ringOf(pages, abi)
+	return err
+}
+
+func (e *backEnd) ringOf(pages platform.Mapping, abi int) (*ring.Back, error) {
+	return ring.NewBack(pages.Memory(), e.s.spec.Protocol.ABIs[abi].Wire.Stride)
+}
+
+// serve starts the workers.
+func (e *backEnd) serve(abi int) {
+	p, o := e.s.spec.Protocol, e.s.opt
+	list := 0
+	if p.SegmentSize > 0 {
+		list = shm.PageSize
+	}
+	for _, k := range e.links {
+		back, err := e.ringOf(k.pages, abi)
+		if err != nil {
+			e.failed(err)
+			continue
+		}
+		k.queue = transport.NewBackQueue(transport.BackConfig{
+			Ring: back, Channel: k.channel, Mapper: e.cache, Peer: e.front,
+			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
+			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: e.failed,
+		})
+	}
+}
+
+// sever ends the connection, whatever of it there is: requests that were taken are
+// finished, then everything of the front end's is unmapped.
+func (e *backEnd) sever(cause error) {
+	if len(e.links) > 0 {
+		e.log.Info("disconnected", "cause", cause)
+	}
+	for _, k := range e.links {
+		if k.queue != nil {
+			k.queue.Stop(cause != ErrClosed)
+		}
+		k.channel.Close()
+		k.pages.Unmap()
+	}
+	if e.cache != nil {
+		e.cache.Close()
+	}
+	e.links, e.cache = nil, nil
+	select {
+	case <-e.failure: // of a link that is gone now
+	default:
+	}
+}

@@ -1,0 +1,213 @@
+package idc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/xenidc/idc/runtime/grant"
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/transport"
+)
+
+// FrontSpec is what generated code adds to a Protocol to make a front end of it.
+type FrontSpec struct {
+	Protocol *Protocol
+	// Publish adds the protocol's own keys of the front end.
+	Publish func(w *KeyWriter)
+	// Negotiate reads what the back end published, each time it is connected. It
+	// returns how many segments a request may carry.
+	Negotiate func(r *KeyReader) (maxSegments int, err error)
+}
+
+// Front is a front end: one endpoint, which finds its back end by name and stays
+// with that name. It is made disconnected, connects, and connects again whenever
+// the back end went away and came back, until Close. Transactions begun meanwhile
+// wait; those that were under way are sent again if their protocol allows it, and
+// fail with ErrDisconnected if not.
+//
+//	appear      the name has a back end
+//	connect     transactions flow
+//	disconnect  nothing more is delivered; each transaction has its one outcome, or
+//	            is kept to be sent again
+//	disappear   the name has no back end
+//
+// All methods may be called by any number of goroutines at once.
+type Front struct {
+	dom    platform.Domain
+	name   string
+	spec   FrontSpec
+	opt    options
+	abi    int
+	log    *slog.Logger
+	queues []*transport.Queue
+	turn   atomic.Uint32
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mu      sync.Mutex
+	up      chan struct{} // closed while connected
+	isUp    bool
+	reason  error // why it isn't connected
+	peer    platform.DomID
+	sets    map[platform.DomID]*grant.Set
+	closing sync.Once
+}
+
+// NewFront makes a front end of the device that is called name. It cannot fail: a
+// name that can't be, or a store out of reach, is reported by Connected.
+func NewFront(d platform.Domain, name string, spec FrontSpec, opts ...Option) *Front {
+	o := newOptions(opts)
+	p := spec.Protocol
+	f := &Front{
+		dom: d, name: name, spec: spec, opt: o, abi: p.abi(o.abi),
+		log:     o.log.With("protocol", p.Name, "name", name, "end", "front"),
+		up:      make(chan struct{}),
+		stopped: make(chan struct{}),
+		reason:  errors.New("no back end has appeared yet"),
+		sets:    map[platform.DomID]*grant.Set{},
+	}
+	f.makeQueues()
+	ctx, cancel := context.WithCancel(context.Background())
+	f.stop = cancel
+	go f.run(ctx)
+	return f
+}
+
+// makeQueues allocates everything that transactions will need.
+func (f *Front) makeQueues() {
+	p := f.spec.Protocol
+	depth := p.depth(f.abi, f.order(p.Ring.Orders))
+	n := 1
+	if p.Ring.Queues != "" {
+		n = f.opt.queues
+	}
+	for i := range n {
+		q := transport.NewQueue(transport.Config{
+			Base: i * depth, Depth: depth, SlotSize: p.slotSize(),
+			MaxSegments: p.MaxSegments, SegmentSize: p.SegmentSize,
+			Direct: p.Direct, Alignment: p.Alignment,
+			Spin: f.opt.spin, Polled: f.opt.polled,
+		})
+		f.queues = append(f.queues, q)
+		go q.Pump()
+	}
+}
+
+// order is the ring order that both this end and limit allow.
+func (f *Front) order(limit int) int { return min(f.opt.order, limit) }
+
+// Depth is how many transactions can be under way at once: an upper bound of
+// Txn.Index.
+func (f *Front) Depth() int {
+	p := f.spec.Protocol
+	return len(f.queues) * p.depth(f.abi, f.order(p.Ring.Orders))
+}
+
+// Begin takes a transaction; see transport.Queue.Begin. Queues take turns.
+func (f *Front) Begin(ctx context.Context, user []byte, dir Direction) (*Txn, error) {
+	q := f.queues[0]
+	if n := uint32(len(f.queues)); n > 1 {
+		q = f.queues[f.turn.Add(1)%n]
+	}
+	return q.Begin(ctx, user, dir)
+}
+
+// Poll completes every transaction whose response is there and returns how many it
+// did. It never sleeps.
+func (f *Front) Poll() (n int) {
+	for _, q := range f.queues {
+		n += q.Poll()
+	}
+	return n
+}
+
+// Connected waits until the front end is connected. Its error says what it waits
+// for: it wraps the cause of ctx, or ErrClosed.
+func (f *Front) Connected(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		up, isUp := f.up, f.isUp
+		f.mu.Unlock()
+		if isUp {
+			return nil
+		}
+		select {
+		case <-up:
+		case <-f.stopped:
+			return fmt.Errorf("%s %q: %w", f.spec.Protocol.Name, f.name, ErrClosed)
+		case <-ctx.Done():
+			return fmt.Errorf("%s %q: not connected: %w (%w)", f.spec.Protocol.Name, f.name, f.why(), context.Cause(ctx))
+		}
+	}
+}
+
+func (f *Front) why() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reason
+}
+
+// Name is the name of the device.
+func (f *Front) Name() string { return f.name }
+
+// Close ends the front end: what is under way ends with ErrClosed, the back end is
+// told, and everything is released. It waits for that, and for nothing that the
+// peer would have to do.
+func (f *Front) Close() error {
+	f.closing.Do(func() {
+		f.stop()
+		<-f.stopped
+		for _, q := range f.queues {
+			q.Close(ErrClosed)
+		}
+	})
+	return nil
+}
+
+// Alloc returns memory that is shared with the present back end. Bulk data in it
+// isn't copied. After a reconnect to another domain it is ordinary memory, which is
+// copied. The caller frees it.
+func (f *Front) Alloc(bytes int) (*Buffer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.isUp {
+		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, ErrDisconnected)
+	}
+	b, err := grant.NewBuffer(f.dom, f.peer, bytes)
+	if err != nil {
+		return nil, err
+	}
+	set := f.set(f.peer)
+	set.Add(b)
+	return &Buffer{b, set}, nil
+}
+
+// set returns the shared buffers of a peer. The lock is held.
+func (f *Front) set(peer platform.DomID) *grant.Set {
+	s := f.sets[peer]
+	if s == nil {
+		s = new(grant.Set)
+		f.sets[peer] = s
+	}
+	return s
+}
+
+// Buffer is memory that a front end shares with its back end.
+type Buffer struct {
+	b   *grant.Buffer
+	set *grant.Set
+}
+
+// Bytes is the memory. The back end can change it at any time.
+func (b *Buffer) Bytes() []byte { return b.b.Bytes() }
+
+// Free gives the memory back. No transaction may be using it.
+func (b *Buffer) Free() {
+	b.set.Remove(b.b)
+	b.b.Close()
+}

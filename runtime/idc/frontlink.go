@@ -1,0 +1,185 @@
+package idc
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/xenidc/idc/runtime/grant"
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/ring"
+	"github.com/xenidc/idc/runtime/shm"
+	"github.com/xenidc/idc/runtime/store"
+	"github.com/xenidc/idc/runtime/transport"
+)
+
+// frontLink is what a front end makes for one ring of one connection.
+type frontLink struct {
+	pages   platform.Grant
+	ring    *ring.Front
+	channel platform.Channel
+}
+
+func (k *frontLink) close() {
+	k.channel.Close()
+	k.pages.Free()
+}
+
+// devices numbers the device directories of this process. A number is never used
+// again, so nothing left of an old one is taken for a new one's.
+var devices atomic.Int64
+
+func nextDev() int { return int(devices.Add(1) - 1) }
+
+// pageLimit bounds the pages that a connection bounces ordinary buffers through,
+// for a queue: 32 MiB. Requests beyond it wait for others.
+const pageLimit = 8192
+
+// prepare makes rings and channels and publishes them: Initialised.
+func (l *frontLife) prepare(ctx context.Context) error {
+	p := l.spec.Protocol
+	r := &KeyReader{ctx: ctx, store: l.c, dir: l.backDir()}
+	order, queues := 0, 1
+	if p.Ring.MaxOrder != "" {
+		order = l.order(int(r.Uint(p.Ring.MaxOrder, 8, 0)))
+	}
+	if p.Ring.MaxQueues != "" {
+		queues = max(1, min(len(l.queues), int(r.Uint(p.Ring.MaxQueues, 16, 1))))
+	}
+	if err := r.Err(); err != nil {
+		return err
+	}
+	w := new(KeyWriter)
+	for i := range queues {
+		k, err := l.newLink(order)
+		if err != nil {
+			return fmt.Errorf("ring %d: %w", i, err)
+		}
+		l.links = append(l.links, k)
+		l.publishRing(w, i, queues, k)
+	}
+	if queues > 1 {
+		w.Uint(p.Ring.Queues, uint64(queues))
+	}
+	if order > 0 {
+		w.Uint(p.Ring.Order, uint64(order))
+	}
+	w.Text("protocol", p.ABIs[l.abi].Name)
+	l.spec.Publish(w)
+	return l.publish(ctx, store.StateInitialised, w)
+}
+
+func (l *frontLife) newLink(order int) (*frontLink, error) {
+	pages, err := l.dom.Grant(l.back, 1<<order, platform.ReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	front, err := ring.NewFront(pages.Memory(), l.spec.Protocol.ABIs[l.abi].Wire.Stride)
+	if err != nil {
+		pages.Free()
+		return nil, err
+	}
+	channel, err := l.dom.Listen(l.back)
+	if err != nil {
+		pages.Free()
+		return nil, err
+	}
+	return &frontLink{pages, front, channel}, nil
+}
+
+// publishRing adds the keys of one ring. With several queues each has a directory;
+// a ring of one page has its reference in a key without number (blkif.h, "Multiple
+// hardware queues/rings" and note 6).
+func (l *frontLife) publishRing(w *KeyWriter, i, queues int, k *frontLink) {
+	spec, dir := l.spec.Protocol.Ring, ""
+	if queues > 1 {
+		dir = fmt.Sprintf("queue-%d/", i)
+	}
+	refs := k.pages.Refs()
+	if len(refs) == 1 {
+		w.Uint(dir+spec.Ref, uint64(refs[0]))
+	} else {
+		for n, ref := range refs {
+			w.Uint(fmt.Sprintf("%s%s%d", dir, spec.Ref, n), uint64(ref))
+		}
+	}
+	w.Uint(dir+spec.Port, uint64(k.channel.Port()))
+}
+
+// connect reads what the back end published and lets transactions flow: Connected.
+func (l *frontLife) connect(ctx context.Context) error {
+	r := &KeyReader{ctx: ctx, store: l.c, dir: l.backDir()}
+	segments, err := l.spec.Negotiate(r)
+	if err == nil {
+		err = r.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("what the back end published: %w", err)
+	}
+	segments = min(segments, l.spec.Protocol.MaxSegments)
+	links := make([]*transport.Link, len(l.links))
+	for i, k := range l.links {
+		if links[i], err = l.newTransportLink(l.queues[i], k, segments); err != nil {
+			closePools(links)
+			return err
+		}
+	}
+	if err := l.publish(ctx, store.StateConnected, nil); err != nil {
+		closePools(links)
+		return err
+	}
+	for i, link := range links {
+		l.queues[i].Attach(link, link.Pool.Close)
+	}
+	l.pause = retryFirst
+	l.setUp(l.back)
+	if l.opt.onConnect != nil {
+		l.opt.onConnect()
+	}
+	return nil
+}
+
+func closePools(links []*transport.Link) {
+	for _, link := range links {
+		if link != nil {
+			link.Pool.Close()
+		}
+	}
+}
+
+func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments int) (*transport.Link, error) {
+	p := l.spec.Protocol
+	pages := min(pageLimit, q.Pages(k.ring.Slots(), segments))
+	pool, err := grant.NewPool(l.dom, l.back, max(pages, 1), platform.ReadWrite)
+	if err != nil {
+		return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", pages, shm.PageSize, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &transport.Link{
+		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.back),
+		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Failed: l.failed,
+	}, nil
+}
+
+// setUp lets Connected return.
+func (f *Front) setUp(peer platform.DomID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.peer, f.isUp, f.reason = peer, true, nil
+	close(f.up)
+	f.log.Info("connected", "back", peer)
+}
+
+// setDown makes Connected wait, and notes why. It reports whether we were up.
+func (f *Front) setDown(reason error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.isUp
+	f.isUp, f.reason = false, reason
+	if was {
+		f.up = make(chan struct{})
+		f.log.Info("disconnected", "cause", reason)
+	}
+	return was
+}

@@ -1,0 +1,140 @@
+package idc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/xenidc/idc/runtime/store"
+)
+
+// KeyWriter collects the keys that an endpoint publishes.
+type KeyWriter struct {
+	keys []key
+}
+
+type key struct{ name, value string }
+
+// Uint publishes a number in decimal.
+func (w *KeyWriter) Uint(name string, v uint64) { w.Text(name, strconv.FormatUint(v, 10)) }
+
+// Hex publishes a number in hexadecimal without prefix.
+func (w *KeyWriter) Hex(name string, v uint64) { w.Text(name, strconv.FormatUint(v, 16)) }
+
+// Int publishes a signed number in decimal.
+func (w *KeyWriter) Int(name string, v int64) { w.Text(name, strconv.FormatInt(v, 10)) }
+
+// Bool publishes 1 or 0.
+func (w *KeyWriter) Bool(name string, v bool) {
+	if v {
+		w.Text(name, "1")
+	} else {
+		w.Text(name, "0")
+	}
+}
+
+// Text publishes a text. An empty one is not published.
+func (w *KeyWriter) Text(name, v string) {
+	if v != "" {
+		w.keys = append(w.keys, key{name, v})
+	}
+}
+
+// write puts all keys below dir.
+func (w *KeyWriter) write(ctx context.Context, c *store.Client, tx store.Tx, dir string) error {
+	for _, k := range w.keys {
+		if err := c.Write(ctx, tx, dir+"/"+k.name, k.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// KeyReader reads the keys that the other end published. The values are the peer's
+// word: whoever uses them checks them. The first malformed or unreadable one is
+// kept for Err, and reads as its default.
+type KeyReader struct {
+	ctx   context.Context
+	store *store.Client
+	dir   string
+	err   error
+}
+
+// Err is the first fault that was met.
+func (r *KeyReader) Err() error { return r.err }
+
+// Text returns a key's value, or def if it isn't there.
+func (r *KeyReader) Text(name, def string) string {
+	v, ok := r.lookup(name)
+	if !ok {
+		return def
+	}
+	return v
+}
+
+// Uint returns a decimal number, or def if the key isn't there. A number that needs
+// more than size bits is malformed.
+func (r *KeyReader) Uint(name string, size int, def uint64) uint64 {
+	return r.number(name, 10, size, def)
+}
+
+// Hex returns a hexadecimal number.
+func (r *KeyReader) Hex(name string, size int, def uint64) uint64 {
+	return r.number(name, 16, size, def)
+}
+
+// Int returns a signed decimal number.
+func (r *KeyReader) Int(name string, size int, def int64) int64 {
+	s, ok := r.lookup(name)
+	if !ok {
+		return def
+	}
+	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, size)
+	if err != nil {
+		r.fault(name, s, err)
+		return def
+	}
+	return v
+}
+
+// Bool returns whether a key is a number other than 0, or def if it isn't there.
+func (r *KeyReader) Bool(name string, def bool) bool {
+	var d uint64
+	if def {
+		d = 1
+	}
+	return r.number(name, 10, 64, d) != 0
+}
+
+func (r *KeyReader) number(name string, base, size int, def uint64) uint64 {
+	s, ok := r.lookup(name)
+	if !ok {
+		return def
+	}
+	v, err := strconv.ParseUint(strings.TrimSpace(s), base, size)
+	if err != nil {
+		r.fault(name, s, err)
+		return def
+	}
+	return v
+}
+
+func (r *KeyReader) lookup(name string) (string, bool) {
+	v, err := r.store.Read(r.ctx, 0, r.dir+"/"+name)
+	if err != nil {
+		if !errors.Is(err, syscall.ENOENT) && r.err == nil {
+			r.err = err
+		}
+		return "", false
+	}
+	return v, true
+}
+
+func (r *KeyReader) fault(name, value string, err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: key %s/%s is %q: %w", ErrProtocol, r.dir, name, value, errors.Unwrap(err))
+	}
+}

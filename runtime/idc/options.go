@@ -1,0 +1,74 @@
+package idc
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/xenidc/idc/runtime/transport"
+)
+
+// Option adjusts an endpoint or a service. Those that make no sense for it are
+// ignored.
+type Option func(*options)
+
+type options struct {
+	workers int
+	queues  int
+	order   int
+	fronts  int
+	spin    time.Duration
+	polled  bool
+	abi     string
+	log     *slog.Logger
+
+	onConnect    func()
+	onDisconnect func(error)
+}
+
+func newOptions(opts []Option) options {
+	o := options{workers: 1, queues: 1, fronts: 64, log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.spin = transport.Spin(o.spin)
+	return o
+}
+
+// Workers lets a back end serve up to n requests of a queue at once. The default is
+// one: requests are served in order, without changing goroutine.
+func Workers(n int) Option { return func(o *options) { o.workers = max(n, 1) } }
+
+// Queues asks for n rings where the protocol has several. A front end gets at most
+// what the back end offers. The default is one.
+func Queues(n int) Option { return func(o *options) { o.queues = max(n, 1) } }
+
+// RingOrder asks for rings of 1<<n pages where the protocol has larger ones. A
+// front end gets at most what the back end offers. The default is 0.
+func RingOrder(n int) Option { return func(o *options) { o.order = max(n, 0) } }
+
+// Fronts limits how many front ends a service serves at once. The default is 64.
+func Fronts(n int) Option { return func(o *options) { o.fronts = max(n, 1) } }
+
+// Spin sets how long to poll before sleeping: 0 is the default, 20 microseconds;
+// negative is never. A machine with one CPU never polls.
+func Spin(d time.Duration) Option { return func(o *options) { o.spin = d } }
+
+// Polled makes a front end one that never sleeps and never asks for events, for
+// callers that may not sleep: blocking calls poll, and asynchronous ones end in
+// calls of Poll.
+func Polled() Option { return func(o *options) { o.polled = true } }
+
+// SpeakABI makes a front end speak the ABI of that name, for example "x86_32-abi",
+// instead of its machine's.
+func SpeakABI(name string) Option { return func(o *options) { o.abi = name } }
+
+// Logger sets where an endpoint reports what it does. The default is nowhere.
+func Logger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// OnConnect has f called after each connect of a front end. Calls of OnConnect and
+// OnDisconnect never overlap. f must not block for long.
+func OnConnect(f func()) Option { return func(o *options) { o.onConnect = f } }
+
+// OnDisconnect has f called after each disconnect of a front end, with the cause.
+// Nothing of that connection is delivered afterwards.
+func OnDisconnect(f func(cause error)) Option { return func(o *options) { o.onDisconnect = f } }

@@ -1,0 +1,105 @@
+package idc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/store"
+)
+
+// Discovery by name. A service claims a directory of its own, and a front end asks
+// to be served by creating a node in it; then both make their device directories,
+// each in its own subtree, as a toolstack does on Xen:
+//
+//	/idc/DEVICE/NAME                        the back end's domid; owned by it
+//	/idc/DEVICE/NAME/fronts/F-DEV           made and owned by front end F
+//	/local/domain/F/device/DEVICE/DEV       the front end's keys and state
+//	/local/domain/B/backend/DEVICE/F/DEV    the back end's keys and state
+//
+// Nothing in a node of fronts/ is believed but who owns it, which the store says.
+func servicePath(device, name string) string { return "/idc/" + device + "/" + name }
+
+func frontPath(device string, front platform.DomID, dev int) string {
+	return fmt.Sprintf("/local/domain/%d/device/%s/%d", front, device, dev)
+}
+
+func backPath(device string, back, front platform.DomID, dev int) string {
+	return fmt.Sprintf("/local/domain/%d/backend/%s/%d/%d", back, device, front, dev)
+}
+
+func requestPath(device, name string, front platform.DomID, dev int) string {
+	return fmt.Sprintf("%s/fronts/%d-%d", servicePath(device, name), front, dev)
+}
+
+// parseRequest splits the name of a node of fronts/.
+func parseRequest(node string) (front platform.DomID, dev int, ok bool) {
+	f, d, found := strings.Cut(node, "-")
+	n, err1 := strconv.ParseUint(f, 10, 16)
+	m, err2 := strconv.ParseUint(d, 10, 31)
+	return platform.DomID(n), int(m), found && err1 == nil && err2 == nil
+}
+
+// validName reports whether a service may be called so: it becomes one element of a
+// path in the store.
+func validName(name string) error {
+	const most = 64
+	if name == "" || len(name) > most {
+		return fmt.Errorf("name %q: must have 1 to %d characters", name, most)
+	}
+	for _, c := range name {
+		if c > 'z' || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@", c) {
+			return fmt.Errorf("name %q: %q is not allowed; use letters, digits, '-', '_' and '@'", name, c)
+		}
+	}
+	return nil
+}
+
+// readState reads the state below dir; a node that isn't there is StateUnknown.
+func readState(ctx context.Context, c *store.Client, dir string) (store.State, error) {
+	v, err := c.Read(ctx, store.NoTx, dir+"/state")
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
+		return store.StateUnknown, nil
+	}
+	if err != nil {
+		return store.StateUnknown, err
+	}
+	return store.ParseState(v), nil
+}
+
+// switchState writes the state below dir, with keys, in one transaction, but only
+// where there is a state already: a directory that was removed is not brought back.
+func switchState(ctx context.Context, c *store.Client, dir string, s store.State, keys *KeyWriter) error {
+	return c.Transaction(ctx, func(tx store.Tx) error {
+		if _, err := c.Read(ctx, tx, dir+"/state"); err != nil {
+			return err
+		}
+		if keys != nil {
+			if err := keys.write(ctx, c, tx, dir); err != nil {
+				return err
+			}
+		}
+		return c.Write(ctx, tx, dir+"/state", s.Value())
+	})
+}
+
+// makeDevice creates a device directory of ours that peer may read.
+func makeDevice(ctx context.Context, c *store.Client, own, peer platform.DomID, dir string, keys *KeyWriter) error {
+	return c.Transaction(ctx, func(tx store.Tx) error {
+		if err := c.Remove(ctx, tx, dir); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return err
+		}
+		if err := c.Mkdir(ctx, tx, dir); err != nil {
+			return err
+		}
+		perms := []store.Perm{{Dom: own, Rights: store.PermNone}, {Dom: peer, Rights: store.PermRead}}
+		if err := c.SetPerms(ctx, tx, dir, perms...); err != nil {
+			return err
+		}
+		return keys.write(ctx, c, tx, dir)
+	})
+}
