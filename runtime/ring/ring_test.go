@@ -204,3 +204,10 @@ func TestBackResumes(t *testing.T) {
 		t.Error("took up a ring with more requests than slots:", err)
 	}
 }
+
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
