@@ -1,0 +1,110 @@
+//go:build linux
+
+// Package image keeps a raw disk image: a file or block device whose byte N is byte N
+// of the disk. It is the storage under a back end, and knows nothing of rings.
+package image
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrOutside says that a request doesn't lie within the disk.
+	ErrOutside = errors.New("request beyond the end of the disk")
+	// ErrUnaligned says that a request doesn't begin and end at sectors.
+	ErrUnaligned = errors.New("request not in whole sectors")
+	// ErrReadOnly says that a read-only disk was to be changed.
+	ErrReadOnly = fmt.Errorf("the disk is read-only: %w", unix.EROFS)
+	// ErrNoDiscard says that what holds the image can't free parts of it.
+	ErrNoDiscard = fmt.Errorf("the image's file system can't punch holes: %w", unix.EOPNOTSUPP)
+	// ErrInUse says that another program has the image open for writing.
+	ErrInUse = errors.New("the image is in use by another program")
+)
+
+// Options say how an image is opened. The zero value means read-write, in sectors of
+// 512 bytes, or as large as a block device's are.
+type Options struct {
+	// ReadOnly refuses every change. Any number of programs may then open the image.
+	ReadOnly bool
+	// SectorSize is 512 or 4096 bytes; 0 means the device's own, or 512.
+	SectorSize int
+}
+
+// Image is an open image. Its methods may be called by any number of goroutines at
+// once, but not with Close or after it. Requests that overlap in time and place end
+// up in any order, as on a real disk.
+type Image struct {
+	file      *os.File // owns fd
+	fd        int
+	size      int64
+	sector    int64
+	readOnly  bool
+	noDiscard atomic.Bool
+}
+
+// Open opens the image at path and locks it: for itself alone, or with other readers
+// when read-only. The lock goes when the process does, however it ends. It fails with
+// ErrInUse when another program has it, and explains itself when the size is not a
+// multiple of the sector size.
+func Open(path string, opts Options) (*Image, error) {
+	flags := os.O_RDWR
+	if opts.ReadOnly {
+		flags = os.O_RDONLY
+	}
+	// O_NONBLOCK so that a named pipe is refused below and not waited for here.
+	file, err := os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, explainOpen(path, err)
+	}
+	img := &Image{file: file, fd: int(file.Fd()), readOnly: opts.ReadOnly}
+	if err := img.examine(opts); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("image %s: %w", path, err)
+	}
+	return img, nil
+}
+
+// Create makes a new, sparse image of size bytes at path. It fails when there is
+// something already.
+func Create(path string, size int64) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("create an image: %w", err)
+	}
+	if err := errors.Join(file.Truncate(size), file.Close()); err != nil {
+		return fmt.Errorf("create an image of %d bytes: %w", size, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+// Size returns the disk's size in bytes, a multiple of SectorSize.
+func (i *Image) Size() int64 { return i.size }
+
+// SectorSize returns the disk's sector size in bytes, 512 or 4096.
+func (i *Image) SectorSize() int { return int(i.sector) }
+
+// ReadOnly says whether every change is refused.
+func (i *Image) ReadOnly() bool { return i.readOnly }
+
+// CanDiscard says whether Discard frees storage, as far as is known yet.
+func (i *Image) CanDiscard() bool { return !i.readOnly && !i.noDiscard.Load() }
+
+// Close unlocks and closes the image. What was written but not flushed is the
+// kernel's to write, as after any close. It is called once.
+func (i *Image) Close() error { return i.file.Close() }
+
+// explainOpen says what to do about an image that can't be opened.
+func explainOpen(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("image %s doesn't exist; 'truncate -s 1G %s' makes an empty one: %w", path, path, err)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("image %s can't be opened; if you may only read it, serve it read-only: %w", path, err)
+	}
+	return fmt.Errorf("open the image: %w", err)
+}

@@ -1,0 +1,214 @@
+//go:build linux
+
+package image
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/xenidc/idc/internal/testenv"
+)
+
+const mib = 1 << 20
+
+func create(t *testing.T, size int64, opts Options) (*Image, string) {
+	t.Helper()
+	testenv.Leaks(t)
+	path := filepath.Join(t.TempDir(), "image")
+	if err := Create(path, size); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Open(path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { img.Close() })
+	return img, path
+}
+
+func TestReadBack(t *testing.T) {
+	img, path := create(t, mib, Options{})
+	src := rand.NewChaCha8([32]byte{1})
+	data := make([]byte, 64<<10)
+	src.Read(data)
+	if err := img.WriteAt([][]byte{data[:512], data[512:5000], nil, data[5000:]}, 4096); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]byte, len(data))
+	var parts [][]byte // more than one system call takes
+	for rest := back; len(rest) > 0; rest = rest[32:] {
+		parts = append(parts, rest[:32])
+	}
+	if err := img.ReadAt(parts, 4096); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data, back) {
+		t.Error("read something else than was written")
+	}
+	if err := img.Flush(); err != nil {
+		t.Error(err)
+	}
+	file, _ := os.ReadFile(path)
+	if !bytes.Equal(file[4096:4096+len(data)], data) {
+		t.Error("the file holds something else")
+	}
+}
+
+func TestBounds(t *testing.T) {
+	img, _ := create(t, mib, Options{SectorSize: 4096})
+	for _, tt := range []struct {
+		off  int64
+		n    int
+		want error
+	}{
+		{0, 4096, nil}, {mib - 4096, 4096, nil}, {mib, 0, nil},
+		{mib, 4096, ErrOutside}, {mib - 4096, 8192, ErrOutside}, {-4096, 4096, ErrOutside},
+		{math.MaxInt64 - 4095, 4096, ErrOutside}, {math.MinInt64, 4096, ErrOutside}, {math.MaxInt64, 1, ErrOutside},
+		{512, 4096, ErrUnaligned}, {0, 512, ErrUnaligned},
+	} {
+		buf := [][]byte{make([]byte, tt.n)}
+		for what, err := range map[string]error{
+			"read": img.ReadAt(buf, tt.off), "write": img.WriteAt(buf, tt.off), "discard": img.Discard(tt.off, int64(tt.n)),
+		} {
+			if !errors.Is(err, tt.want) {
+				t.Errorf("%s %d at %d: %v, want %v", what, tt.n, tt.off, err, tt.want)
+			}
+		}
+	}
+	if err := img.Discard(4096, math.MaxInt64); !errors.Is(err, ErrOutside) {
+		t.Errorf("discard nearly everything there is: %v", err)
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	img, path := create(t, mib, Options{})
+	img.Close()
+	os.Chmod(path, 0o400)
+	img, err := Open(path, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	for what, err := range map[string]error{
+		"write": img.WriteAt([][]byte{make([]byte, 512)}, 0), "discard": img.Discard(0, 512),
+	} {
+		if !errors.Is(err, ErrReadOnly) || !errors.Is(err, syscall.EROFS) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := img.Flush(); err != nil {
+		t.Errorf("flush: %v", err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	img, path := create(t, mib, Options{})
+	for _, opts := range []Options{{}, {ReadOnly: true}} {
+		if _, err := Open(path, opts); !errors.Is(err, ErrInUse) {
+			t.Errorf("second opening %+v: %v", opts, err)
+		}
+	}
+	img.Close()
+	one, err := Open(path, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	two, err := Open(path, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatalf("two readers: %v", err)
+	}
+	defer two.Close()
+	if _, err := Open(path, Options{}); !errors.Is(err, ErrInUse) {
+		t.Errorf("a writer beside readers: %v", err)
+	}
+}
+
+func TestDiscardFreesBlocks(t *testing.T) {
+	img, path := create(t, 4*mib, Options{})
+	if !img.CanDiscard() {
+		t.Fatal("the file system of the temporary directory can't punch holes; set TMPDIR to one that can")
+	}
+	full := bytes.Repeat([]byte{1}, 4*mib)
+	if err := errors.Join(img.WriteAt([][]byte{full}, 0), img.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	before := blocks(t, path)
+	if err := errors.Join(img.Discard(mib, 2*mib), img.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	if freed := before - blocks(t, path); freed < 2*mib/512 {
+		t.Errorf("discarding 2 MiB freed %d blocks of 512 bytes", freed)
+	}
+	clear(full[mib : 3*mib])
+	if file, _ := os.ReadFile(path); !bytes.Equal(file, full) {
+		t.Error("the image has other contents or another size")
+	}
+}
+
+func blocks(t *testing.T, path string) int64 {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Blocks)
+}
+
+func TestTruncatedBehindOurBack(t *testing.T) {
+	img, path := create(t, mib, Options{})
+	os.Truncate(path, 512)
+	if err := img.ReadAt([][]byte{make([]byte, 4096)}, 0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("read: %v", err)
+	}
+}
+
+func TestOpenExplains(t *testing.T) {
+	dir := t.TempDir()
+	odd := filepath.Join(dir, "odd")
+	os.WriteFile(odd, make([]byte, 1000), 0o600)
+	empty := filepath.Join(dir, "empty")
+	os.WriteFile(empty, nil, 0o600)
+	pipe := filepath.Join(dir, "pipe")
+	syscall.Mkfifo(pipe, 0o600)
+	good := filepath.Join(dir, "good")
+	if err := Create(good, 4096); err != nil {
+		t.Fatal(err)
+	}
+	if err := Create(good, 4096); !errors.Is(err, os.ErrExist) {
+		t.Errorf("creating it again: %v", err)
+	}
+	for _, tt := range []struct {
+		path   string
+		sector int
+		want   string
+	}{
+		{filepath.Join(dir, "none"), 0, "truncate -s"}, {odd, 0, "truncate -s %512"}, {empty, 0, "at least"},
+		{dir, 0, "directory"}, {pipe, 0, "block device"}, {"/dev/null", 0, "block device"}, {good, 1024, "512 or 4096"},
+	} {
+		if _, err := Open(tt.path, Options{SectorSize: tt.sector}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Open(%s): %v, want something with %q", tt.path, err, tt.want)
+		}
+	}
+}
+
+func TestNoAllocation(t *testing.T) {
+	img, _ := create(t, mib, Options{})
+	bufs := [][]byte{make([]byte, 4096), make([]byte, 4096)}
+	allocs := testing.AllocsPerRun(100, func() {
+		if img.WriteAt(bufs, 8192) != nil || img.ReadAt(bufs, 8192) != nil {
+			t.Fatal("I/O failed")
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("a write and a read allocate %v times", allocs)
+	}
+}

@@ -1,0 +1,133 @@
+//go:build linux
+
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxVectors is the most that one system call takes (IOV_MAX, linux/uio.h's
+// UIO_MAXIOV).
+const maxVectors = 1024
+
+// ReadAt fills bufs, in order, from the disk at off, whole or with an error. The
+// memory may be changed by others meanwhile; the kernel only writes to it. It blocks
+// until the data is there. It allocates nothing for up to eight buffers.
+func (i *Image) ReadAt(bufs [][]byte, off int64) error {
+	if err := i.check(off, total(bufs)); err != nil {
+		return err
+	}
+	return i.transfer("read", unix.Preadv, bufs, off)
+}
+
+// WriteAt writes bufs, in order, to the disk at off, whole or with an error. If others
+// change the memory meanwhile, either is written.
+func (i *Image) WriteAt(bufs [][]byte, off int64) error {
+	if i.readOnly {
+		return ErrReadOnly
+	}
+	if err := i.check(off, total(bufs)); err != nil {
+		return err
+	}
+	return i.transfer("write", unix.Pwritev, bufs, off)
+}
+
+// Flush makes every write that has returned durable (fdatasync(2)).
+func (i *Image) Flush() error {
+	if i.readOnly {
+		return nil
+	}
+	for {
+		err := unix.Fdatasync(i.fd)
+		if err == nil {
+			return nil
+		}
+		if err != unix.EINTR {
+			return fmt.Errorf("flush the image: %w", err)
+		}
+	}
+}
+
+// Discard frees the storage of n bytes at off, which read as zeros afterwards. It fails
+// with ErrNoDiscard where that can't be done.
+func (i *Image) Discard(off, n int64) error {
+	if i.readOnly {
+		return ErrReadOnly
+	}
+	if err := i.check(off, n); err != nil || n == 0 {
+		return err
+	}
+	if i.noDiscard.Load() {
+		return ErrNoDiscard
+	}
+	err := i.punch(off, n)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		i.noDiscard.Store(true)
+		return ErrNoDiscard
+	}
+	if err != nil {
+		return fmt.Errorf("discard %d bytes at %d: %w", n, off, err)
+	}
+	return nil
+}
+
+// check holds a request to the disk. Nothing is added before it is known to be small,
+// so that no request, whatever its numbers, overflows.
+func (i *Image) check(off, n int64) error {
+	if off < 0 || n < 0 || off > i.size || n > i.size-off {
+		return fmt.Errorf("%d bytes at %d of %d: %w", n, off, i.size, ErrOutside)
+	}
+	if (off|n)&(i.sector-1) != 0 {
+		return fmt.Errorf("%d bytes at %d, sectors of %d: %w", n, off, i.sector, ErrUnaligned)
+	}
+	return nil
+}
+
+// transfer calls vectored, again where it stopped short of the whole.
+func (i *Image) transfer(what string, vectored func(int, [][]byte, int64) (int, error), bufs [][]byte, off int64) error {
+	for len(bufs) > 0 {
+		n, err := vectored(i.fd, bufs[:min(len(bufs), maxVectors)], off)
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		if err == nil && n == 0 && total(bufs) > 0 {
+			err = io.ErrUnexpectedEOF // somebody made the file shorter
+		}
+		if err != nil {
+			return fmt.Errorf("%s the image at %d: %w", what, off, err)
+		}
+		off += int64(n)
+		bufs = advance(bufs, n)
+	}
+	return nil
+}
+
+// advance drops the first n bytes of bufs. Usually that is all; where it isn't, the
+// rest is a copy, since bufs is the caller's.
+func advance(bufs [][]byte, n int) [][]byte {
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if n > 0 {
+		bufs = append([][]byte{bufs[0][n:]}, bufs[1:]...)
+	}
+	return bufs
+}
+
+// total returns the length of bufs in bytes.
+func total(bufs [][]byte) int64 {
+	var n int64
+	for _, b := range bufs {
+		if n > math.MaxInt64-int64(len(b)) {
+			return math.MaxInt64
+		}
+		n += int64(len(b))
+	}
+	return n
+}
