@@ -1,0 +1,86 @@
+package nbd
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// memDisk is a disk in memory that holds callers to what Disk promises.
+type memDisk struct {
+	t       testing.TB
+	info    Info
+	mu      sync.Mutex
+	data    []byte
+	fail    error // what reads and writes return instead
+	flushes atomic.Int32
+	allocs  atomic.Int32
+	gate    chan struct{} // if not nil, writes wait until it is closed
+	entered chan struct{} // if not nil, told of each write that waits
+}
+
+func newMemDisk(t testing.TB, size, sector int) *memDisk {
+	return &memDisk{t: t, data: make([]byte, size),
+		info: Info{Size: int64(size), SectorSize: sector, CanFlush: true, CanDiscard: true}}
+}
+
+func (d *memDisk) Info() Info { return d.info }
+
+func (d *memDisk) check(off, n int64) {
+	s := int64(d.info.SectorSize)
+	if off%s != 0 || n%s != 0 || n <= 0 || off < 0 || off+n > d.info.Size {
+		d.t.Errorf("a request for %d bytes at %d reached a disk of %d bytes with sectors of %d", n, off, d.info.Size, s)
+	}
+}
+
+func (d *memDisk) ReadAt(ctx context.Context, p []byte, off int64) error {
+	d.check(off, int64(len(p)))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	copy(p, d.data[off:])
+	return d.fail
+}
+
+func (d *memDisk) WriteAt(ctx context.Context, p []byte, off int64) error {
+	d.check(off, int64(len(p)))
+	if d.info.ReadOnly {
+		d.t.Error("a write reached a read-only disk")
+		return syscall.EROFS
+	}
+	if d.gate != nil {
+		d.entered <- struct{}{}
+		select {
+		case <-d.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fail == nil {
+		copy(d.data[off:], p)
+	}
+	return d.fail
+}
+
+func (d *memDisk) Flush(context.Context) error {
+	d.flushes.Add(1)
+	return nil
+}
+
+func (d *memDisk) Discard(_ context.Context, off, n int64) error {
+	d.check(off, n)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := off; i < off+n; i++ {
+		d.data[i] = 0xdd
+	}
+	return nil
+}
+
+func (d *memDisk) Alloc(n int) ([]byte, func(), error) {
+	d.allocs.Add(1)
+	return make([]byte, n), func() { d.allocs.Add(-1) }, nil
+}

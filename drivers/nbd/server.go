@@ -1,0 +1,177 @@
+package nbd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// DefaultConns is how many clients a server serves at once unless told otherwise.
+const DefaultConns = 16
+
+// DefaultGrace is how long an ending server waits for requests in flight, unless
+// told otherwise.
+const DefaultGrace = 10 * time.Second
+
+// handshakeTime is how long a client may take to choose an export.
+const handshakeTime = 30 * time.Second
+
+// Server serves one disk to any number of clients. Its fields are set before Serve
+// and not changed after.
+type Server struct {
+	// Name is the export's name. Clients may also ask for the default export, the
+	// empty name.
+	Name string
+	// Disk is what is served.
+	Disk Disk
+	// Logger is told who came, who went and who broke the protocol; nil for nobody.
+	Logger *slog.Logger
+	// MaxConns bounds the clients at once, each of which may cost some 10 MiB; a
+	// client too many is disconnected. 0 means DefaultConns.
+	MaxConns int
+	// Grace bounds the wait for requests in flight when the server ends. 0 means
+	// DefaultGrace.
+	Grace time.Duration
+}
+
+// Serve accepts clients on l until ctx ends, and serves them concurrently. Then it
+// closes l, reads no further request, lets those that were received finish and
+// their replies leave, for as long as Grace, and returns nil when all connections
+// are closed and all memory was given back. It returns earlier only when l fails.
+// It is called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	info := s.Disk.Info()
+	if err := checkInfo(info); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	r := &running{Server: s, info: info, disk: newAligned(s.Disk), tickets: make(chan struct{}, s.maxConns())}
+	defer r.disk.close()
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		time.AfterFunc(s.grace(), cancel)
+	})
+	defer stop()
+	err := r.accept(ctx, work, l)
+	r.conns.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("accept NBD clients: %w", err)
+}
+
+// running is a server that serves.
+type running struct {
+	*Server
+	info    Info
+	disk    *aligned
+	tickets chan struct{} // one for each client at most
+	conns   sync.WaitGroup
+}
+
+// accept starts a connection for every client until l fails. When that isn't ctx's
+// doing, the connections are ended too.
+func (r *running) accept(ctx, work context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	for {
+		sock, err := l.Accept()
+		if err != nil && temporary(err) && ctx.Err() == nil {
+			r.log().Warn("can't accept an NBD client now", "err", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		if err != nil {
+			cancel()
+			l.Close()
+			return err
+		}
+		select {
+		case r.tickets <- struct{}{}:
+		default:
+			r.log().Warn("too many NBD clients; disconnected one", "limit", cap(r.tickets), "client", sock.RemoteAddr())
+			sock.Close()
+			continue
+		}
+		r.conns.Go(func() {
+			defer func() { <-r.tickets }()
+			r.serve(ctx, work, sock)
+		})
+	}
+}
+
+// serve negotiates with one client and serves it, until it leaves or ctx ends.
+func (r *running) serve(ctx, work context.Context, sock net.Conn) {
+	defer sock.Close()
+	log := r.log().With("client", sock.RemoteAddr().String())
+	// When told to stop, a blocked read returns. Replies may still be written, those
+	// of requests that were abandoned too.
+	stop := context.AfterFunc(ctx, func() {
+		sock.SetReadDeadline(time.Unix(1, 0))
+		sock.SetWriteDeadline(time.Now().Add(r.grace() + time.Second))
+	})
+	defer stop()
+	sock.SetDeadline(time.Now().Add(handshakeTime))
+	if ctx.Err() != nil {
+		return
+	}
+	err := negotiate(sock, r)
+	if err == nil {
+		sock.SetDeadline(time.Time{})
+		if ctx.Err() != nil { // the line above may have undone what stop did
+			return
+		}
+		log.Debug("NBD client attached")
+		err = newConn(work, r, sock).run(ctx)
+	}
+	switch {
+	case err == nil || errors.Is(err, errLeft) || errors.Is(err, errHungUp) || ctx.Err() != nil:
+		log.Debug("NBD client left")
+	default:
+		log.Warn("NBD client disconnected", "err", err)
+	}
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Logger
+}
+
+func (s *Server) maxConns() int {
+	if s.MaxConns <= 0 {
+		return DefaultConns
+	}
+	return s.MaxConns
+}
+
+func (s *Server) grace() time.Duration {
+	if s.Grace <= 0 {
+		return DefaultGrace
+	}
+	return s.Grace
+}
+
+// temporary says whether accepting may work later: out of descriptors, or a client
+// that left before it was accepted.
+func temporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// checkInfo refuses a disk that we can't serve.
+func checkInfo(info Info) error {
+	sector := int64(info.SectorSize)
+	switch {
+	case sector < 1 || sector&(sector-1) != 0 || sector > pieceSize:
+		return fmt.Errorf("the disk's sector size %d is not a power of two up to %d", sector, pieceSize)
+	case info.Size < 0 || info.Size%sector != 0:
+		return fmt.Errorf("the disk's size %d is not a multiple of its sector size %d", info.Size, sector)
+	}
+	return nil
+}
