@@ -1,0 +1,119 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/xenidc/idc/runtime/platform"
+)
+
+// watch is a watch as the server holds it. It belongs to one session.
+type watch struct {
+	ses    *session
+	path   string // absolute, or a special name
+	prefix string // what to cut from events' paths, "" unless it was set relative
+	token  string
+	depth  int // levels below path that count, -1 for all
+
+	// Guarded by the session's queue.
+	pending   int  // events of it in the queue
+	collapsed bool // one event for path itself is in the queue and tells of all
+}
+
+// watchKey tells the watches of a session apart.
+type watchKey struct{ path, token string }
+
+// event is a change that watches may be told of. It carries the permissions by which
+// that is decided, since the node may be gone when it fires.
+type event struct {
+	path   string
+	exact  bool   // not for watches above: their event comes for a node above
+	now    []Perm // of the node, nil when not known
+	before []Perm // of the node before the change, nil when the same
+	parent []Perm // of the node above, nil when there is none
+}
+
+// readable says whether a session may be told of e: it can read the node, could
+// before, or can read its parent (watch_permitted, tools/xenstored/watch.c).
+func (e *event) readable(ses *session) bool {
+	for _, perms := range [][]Perm{e.now, e.before, e.parent} {
+		if len(perms) > 0 && ses.rights(perms)&PermRead != 0 {
+			return true
+		}
+	}
+	return ses.privileged
+}
+
+// watches holds all watches by what they watch. So firing costs one look-up per level
+// of the path, whatever the number of watches elsewhere.
+type watches map[string][]*watch
+
+func (ws watches) add(w *watch) { ws[w.path] = append(ws[w.path], w) }
+
+func (ws watches) remove(w *watch) {
+	list := ws[w.path]
+	for i, x := range list {
+		if x != w {
+			continue
+		}
+		// Order among watches of one path is of no account.
+		list[i] = list[len(list)-1]
+		list[len(list)-1] = nil
+		list = list[:len(list)-1]
+		break
+	}
+	if len(list) == 0 {
+		delete(ws, w.path)
+		return
+	}
+	ws[w.path] = list
+}
+
+// fire tells watches of e.
+func (ws watches) fire(e *event) {
+	levels := 0
+	for p := e.path; p != ""; p = parentPath(p) {
+		for _, w := range ws[p] {
+			if (w.depth < 0 || levels <= w.depth) && e.readable(w.ses) {
+				w.ses.out.event(w, e.path)
+			}
+		}
+		if e.exact {
+			return
+		}
+		levels++
+	}
+}
+
+// fireSpecial tells watches of a domain's arrival or end: those on the name itself,
+// and those on name/N. With a depth of 1 the former learn which domain it was.
+func (ws watches) fireSpecial(name string, dom platform.DomID, perms []Perm) {
+	e := event{path: name, now: perms}
+	one := name + "/" + strconv.FormatUint(uint64(dom), 10)
+	for _, w := range ws[name] {
+		switch {
+		case !e.readable(w.ses):
+		case w.depth == 1:
+			w.ses.out.event(w, one)
+		default:
+			w.ses.out.event(w, name)
+		}
+	}
+	for _, w := range ws[one] {
+		if e.readable(w.ses) {
+			w.ses.out.event(w, one)
+		}
+	}
+}
+
+// special says whether a name is one of the special ones, or one of them with a
+// domain's number.
+func special(name string) (string, bool) {
+	for _, s := range []string{IntroduceDomain, ReleaseDomain} {
+		rest, ok := strings.CutPrefix(name, s)
+		if ok && (rest == "" || rest[0] == '/') {
+			return s, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,328 @@
+package store
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// path makes a path from the wire absolute and checks it.
+func (r *request) path(p string) (string, syscall.Errno) {
+	abs, ok := canonical(p, r.ses.dom.id)
+	if !ok || exceeds(len(abs)-domainPrefix(abs), r.limit(r.ses.dom.quota.PathLen)) {
+		return "", syscall.EINVAL
+	}
+	return abs, 0
+}
+
+// domainPrefix is the length of a path's "/local/domain/N/", 0 without one.
+func domainPrefix(p string) int {
+	const prefix = "/local/domain/"
+	rest, ok := strings.CutPrefix(p, prefix)
+	if !ok {
+		return 0
+	}
+	dom, _, ok := strings.Cut(rest, "/")
+	if _, err := strconv.ParseUint(dom, 10, 16); !ok || err != nil {
+		return 0
+	}
+	return len(prefix) + len(dom) + 1
+}
+
+// node finds the node of a path from the wire, of which the client wants rights. Where
+// the node isn't there, ENOENT tells only those who have the rights at the nearest
+// node above; others get EACCES (errno_from_parents, tools/xenstored/core.c). The
+// absolute path is returned whenever it is valid.
+func (r *request) node(p string, want Rights) (string, *record, syscall.Errno) {
+	abs, errno := r.path(p)
+	if errno != 0 {
+		return "", nil, errno
+	}
+	rec, errno := r.v.get(abs)
+	for up := abs; errno == syscall.ENOENT && up != "/"; {
+		up = parentPath(up)
+		above, e := r.v.get(up)
+		switch {
+		case e == syscall.ENOENT:
+			continue
+		case e != 0:
+			return abs, nil, e
+		case r.ses.rights(above.perms)&want != want:
+			return abs, nil, syscall.EACCES
+		}
+		return abs, nil, syscall.ENOENT
+	}
+	if errno != 0 {
+		return abs, nil, errno
+	}
+	if r.ses.rights(rec.perms)&want != want {
+		return abs, nil, syscall.EACCES
+	}
+	return abs, rec, 0
+}
+
+func (r *request) read() (string, syscall.Errno) {
+	p, ok := r.one()
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	_, rec, errno := r.node(p, PermRead)
+	if errno != 0 {
+		return "", errno
+	}
+	return rec.value, 0
+}
+
+func (r *request) directory() (string, syscall.Errno) {
+	p, ok := r.one()
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	abs, rec, errno := r.node(p, PermRead)
+	if errno != 0 {
+		return "", errno
+	}
+	if rec.nameBytes > MaxPayload {
+		return "", syscall.E2BIG
+	}
+	return r.names(abs, rec), 0
+}
+
+// names is the list of a node's children as the wire has it.
+func (r *request) names(abs string, rec *record) string {
+	var b strings.Builder
+	b.Grow(rec.nameBytes)
+	for _, name := range r.v.children(abs) {
+		b.WriteString(name)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// directoryPart answers with the node's generation and as many whole names from an
+// offset on as fit; an empty name follows the last (send_directory_part,
+// tools/xenstored/core.c).
+func (r *request) directoryPart() (string, syscall.Errno) {
+	args, ok := r.between(2, 2)
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	abs, rec, errno := r.node(args[0], PermRead)
+	if errno != 0 {
+		return "", errno
+	}
+	gen := strconv.FormatUint(rec.gen, 10) + "\x00"
+	names := r.names(abs, rec)
+	off, err := strconv.ParseUint(args[1], 10, 31)
+	if err != nil || int(off) >= len(names) {
+		return gen + "\x00", 0
+	}
+	rest := names[off:]
+	if room := MaxPayload - len(gen) - 1; len(rest) > room {
+		return gen + rest[:strings.LastIndexByte(rest[:room], 0)+1], 0
+	}
+	return gen + rest + "\x00", 0
+}
+
+func (r *request) write() (string, syscall.Errno) {
+	p, value, ok := bytes.Cut(r.body, []byte{0})
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	abs, rec, errno := r.node(string(p), PermWrite)
+	switch errno {
+	case 0:
+		if r.tooBig(rec, len(value)-len(rec.value)) {
+			return "", syscall.ENOSPC
+		}
+		r.v.update(abs, string(value), rec.perms)
+	case syscall.ENOENT:
+		if errno := r.create(abs, string(value)); errno != 0 {
+			return "", errno
+		}
+	default:
+		return "", errno
+	}
+	r.changed(abs, nil)
+	return okReply, 0
+}
+
+func (r *request) mkdir() (string, syscall.Errno) {
+	p, ok := r.one()
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	abs, _, errno := r.node(p, PermWrite)
+	switch errno {
+	case 0:
+		return okReply, 0 // and no event
+	case syscall.ENOENT:
+	default:
+		return "", errno
+	}
+	if errno := r.create(abs, ""); errno != 0 {
+		return "", errno
+	}
+	r.changed(abs, nil)
+	return okReply, 0
+}
+
+// create makes a node that isn't there, and those above it. They have the permissions
+// of the nearest node that was there; an unprivileged domain owns what it makes
+// (construct_node, tools/xenstored/core.c). All are made or none.
+func (r *request) create(abs, value string) syscall.Errno {
+	missing := []string{abs}
+	above := parentPath(abs)
+	parent, errno := r.v.get(above)
+	for ; errno == syscall.ENOENT; parent, errno = r.v.get(above) {
+		missing = append(missing, above)
+		above = parentPath(above)
+	}
+	if errno != 0 {
+		return errno
+	}
+	perms := parent.perms
+	if !r.ses.privileged {
+		perms = append([]Perm{{r.ses.dom.id, perms[0].Rights}}, perms[1:]...)
+	}
+	if r.noRoom(parent, perms, missing, value) {
+		return syscall.ENOSPC
+	}
+	for i := len(missing) - 1; i > 0; i-- {
+		r.v.insert(missing[i], "", perms)
+	}
+	r.v.insert(abs, value, perms)
+	return 0
+}
+
+// noRoom says whether making the missing nodes, of which the first is to have value
+// and the last goes below parent, exceeds a quota of the client's.
+func (r *request) noRoom(parent *record, perms []Perm, missing []string, value string) bool {
+	dom := r.ses.dom
+	if exceeds(r.v.owned(dom.id)+len(missing), r.limit(dom.quota.Nodes)) {
+		return true
+	}
+	leaf := record{perms: perms}
+	if r.tooBig(&leaf, len(value)) || r.tooBig(parent, len(baseName(missing[len(missing)-1]))+1) {
+		return true
+	}
+	for _, p := range missing[:len(missing)-1] {
+		if r.tooBig(&leaf, len(baseName(p))+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// tooBig says whether a node may not grow by n bytes.
+func (r *request) tooBig(rec *record, n int) bool {
+	return n > 0 && exceeds(rec.size()+n, r.limit(r.ses.dom.quota.NodeSize))
+}
+
+// changed fires watches for a node that was made or changed. before holds its former
+// permissions when those have changed.
+func (r *request) changed(abs string, before []Perm) {
+	e := &event{path: abs, before: before}
+	if rec := r.v.peek(abs); rec != nil {
+		e.now = rec.perms
+	}
+	if parent := r.v.peek(parentPath(abs)); parent != nil {
+		e.parent = parent.perms
+	}
+	r.fire(e)
+}
+
+func (r *request) rm() (string, syscall.Errno) {
+	p, ok := r.one()
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	abs, _, errno := r.node(p, PermWrite)
+	if errno == syscall.ENOENT {
+		if _, e := r.v.get(parentPath(abs)); e == 0 {
+			return okReply, 0 // gone already
+		}
+	}
+	if errno != 0 {
+		return "", errno
+	}
+	if abs == "/" {
+		return "", syscall.EINVAL
+	}
+	// The parent's record changes; a transaction must have touched it.
+	if _, errno := r.v.get(parentPath(abs)); errno != 0 {
+		return "", errno
+	}
+	errno = removeBelow(r.v, abs, func(path string, rec *record) {
+		r.fire(r.s.removal(r.v, path, rec, path != abs))
+	})
+	if errno != 0 {
+		return "", errno
+	}
+	return okReply, 0
+}
+
+func (r *request) getPerms() (string, syscall.Errno) {
+	p, ok := r.one()
+	if !ok {
+		return "", syscall.EINVAL
+	}
+	if perms, ok := r.s.special[p]; ok {
+		if r.ses.rights(perms)&PermRead == 0 {
+			return "", syscall.EACCES
+		}
+		return string(appendPerms(nil, perms)), 0
+	}
+	_, rec, errno := r.node(p, PermRead)
+	if errno != 0 {
+		return "", errno
+	}
+	return string(appendPerms(nil, rec.perms)), 0
+}
+
+func (r *request) setPerms() (string, syscall.Errno) {
+	args, ok := splitStrings(r.body)
+	if !ok || len(args) < 2 {
+		return "", syscall.EINVAL
+	}
+	if exceeds(len(args)-1, r.limit(r.ses.dom.quota.Perms)) {
+		return "", syscall.ENOSPC
+	}
+	perms, err := parsePerms(args[1:])
+	if err != nil {
+		return "", syscall.EINVAL
+	}
+	if old, ok := r.s.special[args[0]]; ok {
+		return r.setSpecialPerms(args[0], old, perms)
+	}
+	abs, rec, errno := r.node(args[0], PermWrite|permOwner)
+	if errno != 0 {
+		return "", errno
+	}
+	if !r.ses.privileged && perms[0].Dom != rec.owner() {
+		return "", syscall.EPERM
+	}
+	if r.tooBig(rec, 8*(len(perms)-len(rec.perms))) {
+		return "", syscall.ENOSPC
+	}
+	before := rec.perms
+	r.v.update(abs, rec.value, perms)
+	r.changed(abs, before)
+	return okReply, 0
+}
+
+// setSpecialPerms says who may watch a special name. It isn't undone by a transaction,
+// so it is refused in one.
+func (r *request) setSpecialPerms(name string, old, perms []Perm) (string, syscall.Errno) {
+	switch {
+	case r.tx != nil:
+		return "", syscall.EINVAL
+	case r.ses.rights(old)&permOwner == 0:
+		return "", syscall.EACCES
+	case !r.ses.privileged && perms[0].Dom != old[0].Dom:
+		return "", syscall.EPERM
+	}
+	r.s.special[name] = perms
+	return okReply, 0
+}

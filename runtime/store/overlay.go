@@ -1,0 +1,226 @@
+package store
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/xenidc/idc/runtime/platform"
+)
+
+// overlay is a transaction: the nodes that it touched, as it sees them, upon the tree.
+//
+//	get: shadow if touched, else the tree's record, whose generation is noted
+//	commit: every noted generation must still be the tree's; then the changes go in
+//
+// So a transaction conflicts exactly when a node that it read was changed by
+// another: its value, its permissions, or the set of its children (access_node and
+// finalize_transaction, tools/xenstored/transaction.c). A node is read, too, before
+// it is written. There is no snapshot: a node is first seen as it is when it is first
+// touched.
+type overlay struct {
+	base    *tree
+	limit   int // of touched nodes, 0 for none
+	shadows map[string]*shadow
+	order   int // of the last change that made or removed a node
+	owners  map[platform.DomID]int
+	events  []event        // for when it is committed, in order
+	eventAt map[string]int // index into events by path
+	failed  bool           // a request ran out of nodes: it can't be committed
+}
+
+// shadow is a node as a transaction sees it.
+type shadow struct {
+	record
+	path    string
+	seen    uint64 // the tree's generation when first touched, 0 for absent
+	exists  bool
+	changed bool
+	order   int  // when it was made, removed or first changed
+	fresh   bool // made here: the tree's children aren't its own
+
+	added   []string            // children made here, in order
+	removed map[string]struct{} // of the tree's children
+}
+
+func newOverlay(base *tree, limit int) *overlay {
+	return &overlay{
+		base:    base,
+		limit:   limit,
+		shadows: map[string]*shadow{},
+		owners:  map[platform.DomID]int{},
+		eventAt: map[string]int{},
+	}
+}
+
+// touch returns the shadow of path, made from the tree where there is none.
+func (o *overlay) touch(path string) (*shadow, syscall.Errno) {
+	if s := o.shadows[path]; s != nil {
+		return s, 0
+	}
+	if exceeds(len(o.shadows)+1, o.limit) {
+		o.failed = true
+		return nil, syscall.ENOSPC
+	}
+	s := &shadow{path: path}
+	if n := o.base.nodes[path]; n != nil {
+		s.record, s.seen, s.exists = n.record, n.gen, true
+	}
+	o.shadows[path] = s
+	return s, 0
+}
+
+// touched returns the shadow of a path that a get has touched before.
+func (o *overlay) touched(path string) *shadow { return o.shadows[path] }
+
+func (o *overlay) get(path string) (*record, syscall.Errno) {
+	s, errno := o.touch(path)
+	if errno != 0 {
+		return nil, errno
+	}
+	if !s.exists {
+		return nil, syscall.ENOENT
+	}
+	return &s.record, 0
+}
+
+func (o *overlay) peek(path string) *record {
+	s := o.shadows[path]
+	if s == nil {
+		return o.base.peek(path)
+	}
+	if !s.exists {
+		return nil
+	}
+	return &s.record
+}
+
+func (o *overlay) children(path string) []string {
+	s := o.touched(path)
+	var out []string
+	if n := o.base.nodes[path]; n != nil && !s.fresh {
+		for c := n.first; c != nil; c = c.next {
+			if _, gone := s.removed[c.name()]; !gone {
+				out = append(out, c.name())
+			}
+		}
+	}
+	return append(out, s.added...)
+}
+
+// structural marks s as made or removed now.
+func (o *overlay) structural(s *shadow) {
+	o.order++
+	s.order = o.order
+	s.changed = true
+}
+
+// changedInPlace marks s as changed. Its place in the order stays when it has one: a
+// node made here must be put in before its children.
+func (o *overlay) changedInPlace(s *shadow) {
+	if !s.changed {
+		o.structural(s)
+	}
+	s.gen = o.base.nextGen()
+}
+
+func (o *overlay) insert(path, value string, perms []Perm) {
+	parent := o.touched(parentPath(path))
+	o.changedInPlace(parent)
+	name := baseName(path)
+	parent.added = append(parent.added, name)
+	parent.nameBytes += len(name) + 1
+
+	s := o.touched(path)
+	o.structural(s)
+	s.record = record{value: value, perms: perms, gen: o.base.nextGen()}
+	s.exists, s.fresh = true, true
+	s.added, s.removed = nil, nil
+	o.owners[s.owner()]++
+}
+
+func (o *overlay) update(path, value string, perms []Perm) {
+	s := o.touched(path)
+	o.changedInPlace(s)
+	o.owners[s.owner()]--
+	s.value, s.perms = value, perms
+	o.owners[s.owner()]++
+}
+
+func (o *overlay) remove(path string) {
+	name := baseName(path)
+	parent := o.touched(parentPath(path))
+	o.changedInPlace(parent)
+	parent.nameBytes -= len(name) + 1
+	if i := slices.Index(parent.added, name); i >= 0 {
+		parent.added = slices.Delete(parent.added, i, i+1)
+	} else {
+		if parent.removed == nil {
+			parent.removed = map[string]struct{}{}
+		}
+		parent.removed[name] = struct{}{}
+	}
+	s := o.touched(path)
+	o.structural(s)
+	s.exists = false
+	o.owners[s.owner()]--
+}
+
+func (o *overlay) owned(dom platform.DomID) int { return o.base.owned(dom) + o.owners[dom] }
+
+// queue keeps an event until the commit. One per path: that of a removal or a change
+// of all below wins over an exact one.
+func (o *overlay) queue(e event) {
+	i, ok := o.eventAt[e.path]
+	if !ok {
+		o.eventAt[e.path] = len(o.events)
+		o.events = append(o.events, e)
+		return
+	}
+	old := &o.events[i]
+	e.exact = e.exact && old.exact
+	e.before = old.before // what watchers could see before we began
+	*old = e
+}
+
+// conflicts says whether another changed what we read.
+func (o *overlay) conflicts() bool {
+	for path, s := range o.shadows {
+		var now uint64
+		if n := o.base.nodes[path]; n != nil {
+			now = n.gen
+		}
+		if now != s.seen {
+			return true
+		}
+	}
+	return false
+}
+
+// apply puts the changes into the tree. There must be no conflicts, so the tree still
+// is what the shadows were made from.
+func (o *overlay) apply() {
+	var changed []*shadow
+	for _, s := range o.shadows {
+		if s.changed {
+			changed = append(changed, s)
+		}
+	}
+	slices.SortFunc(changed, func(a, b *shadow) int { return a.order - b.order })
+	for _, s := range changed {
+		o.applyOne(s)
+	}
+}
+
+func (o *overlay) applyOne(s *shadow) {
+	if _, there := o.base.nodes[s.path]; there && (s.fresh || !s.exists) {
+		// Nothing below was added since by others: that would have been a conflict.
+		removeBelow(o.base, s.path, func(string, *record) {})
+	}
+	switch _, there := o.base.nodes[s.path]; {
+	case !s.exists:
+	case there:
+		o.base.update(s.path, s.value, s.perms)
+	default:
+		o.base.insert(s.path, s.value, s.perms)
+	}
+}

@@ -1,0 +1,61 @@
+package store
+
+// Quota bounds what one domain may hold in a Server. Zero means no limit.
+// Connections of privileged domains are exempt from all of it. A domain that wants
+// more is refused with ENOSPC, or for Outstanding made to wait.
+type Quota struct {
+	Nodes            int // nodes owned by the domain
+	Watches          int // watches of all its connections
+	Transactions     int // open transactions of all its connections
+	TransactionNodes int // nodes that one transaction touches
+	NodeSize         int // bytes of one node: value, names of children, permissions
+	Perms            int // permissions of one node
+	PathLen          int // bytes of an absolute path, without the /local/domain/N/ in front
+	Outstanding      int // requests of one connection whose replies it hasn't read
+	Connections      int // connections at the same time
+}
+
+// DefaultQuota holds xenstored's own limits (quotas[], tools/xenstored/domain.c), and
+// one of ours: Connections, because there a domain has but one.
+func DefaultQuota() Quota {
+	return Quota{
+		Nodes:            1000,
+		Watches:          128,
+		Transactions:     10,
+		TransactionNodes: 1024,
+		NodeSize:         2048,
+		Perms:            5,
+		PathLen:          2048,
+		Outstanding:      20,
+		Connections:      64,
+	}
+}
+
+// quotaNames are the names that GET_QUOTA and SET_QUOTA use.
+var quotaNames = []struct {
+	name  string
+	field func(*Quota) *int
+}{
+	{"nodes", func(q *Quota) *int { return &q.Nodes }},
+	{"watches", func(q *Quota) *int { return &q.Watches }},
+	{"transactions", func(q *Quota) *int { return &q.Transactions }},
+	{"transaction-nodes", func(q *Quota) *int { return &q.TransactionNodes }},
+	{"node-size", func(q *Quota) *int { return &q.NodeSize }},
+	{"node-permissions", func(q *Quota) *int { return &q.Perms }},
+	{"path-max", func(q *Quota) *int { return &q.PathLen }},
+	{"outstanding", func(q *Quota) *int { return &q.Outstanding }},
+	{"connections", func(q *Quota) *int { return &q.Connections }},
+}
+
+// byName finds a limit by its wire name, nil when there is none such.
+func (q *Quota) byName(name string) *int {
+	for _, n := range quotaNames {
+		if n.name == name {
+			return n.field(q)
+		}
+	}
+	return nil
+}
+
+// exceeds says whether n is more than limit allows.
+func exceeds(n, limit int) bool { return limit != 0 && n > limit }

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"syscall"
+
+	"github.com/xenidc/idc/runtime/platform"
+)
+
+// record is what a node holds, beside its children. A record is never changed once
+// others may see it, except by its tree or transaction.
+type record struct {
+	value     string
+	perms     []Perm // at least the owner; shared, never changed in place
+	gen       uint64 // changes with the value, the permissions and the set of children
+	nameBytes int    // bytes of the children's names, each with a NUL
+}
+
+// size is what counts against Quota.NodeSize: as in xenstored, the whole record that
+// it would store (struct xs_tdb_record_hdr, then 8 bytes per permission).
+func (r *record) size() int { return 24 + 8*len(r.perms) + len(r.value) + r.nameBytes }
+
+func (r *record) owner() platform.DomID { return r.perms[0].Dom }
+
+// view is the tree as a request sees it: the tree itself, or a transaction upon it.
+// Paths are absolute and valid. Errors are ENOENT, or ENOSPC where a transaction may
+// touch no more nodes.
+type view interface {
+	// get returns a node's record and takes note of the reading.
+	get(path string) (*record, syscall.Errno)
+	// peek is get without taking note; nil when the node isn't there.
+	peek(path string) *record
+	// children returns the names of an existing node's children in order of making.
+	children(path string) []string
+	// insert adds a node whose parent exists and which doesn't.
+	insert(path, value string, perms []Perm)
+	// update replaces an existing node's value and permissions.
+	update(path, value string, perms []Perm)
+	// remove removes an existing node that has no children and isn't the root.
+	remove(path string)
+	// owned is how many nodes a domain owns.
+	owned(dom platform.DomID) int
+}
+
+// node is a node of the tree. Siblings are linked in the order of their making, so
+// that adding and removing one costs the same among a hundred thousand.
+//
+//	parent -> first <-> next <-> ... <-> last
+type node struct {
+	record
+	path        string
+	parent      *node
+	first, last *node // children
+	prev, next  *node // siblings
+}
+
+func (n *node) name() string { return baseName(n.path) }
+
+func (n *node) link(parent *node) {
+	n.parent = parent
+	n.prev = parent.last
+	if n.prev != nil {
+		n.prev.next = n
+	} else {
+		parent.first = n
+	}
+	parent.last = n
+	parent.nameBytes += len(n.name()) + 1
+}
+
+func (n *node) unlink() {
+	if n.prev != nil {
+		n.prev.next = n.next
+	} else {
+		n.parent.first = n.next
+	}
+	if n.next != nil {
+		n.next.prev = n.prev
+	} else {
+		n.parent.last = n.prev
+	}
+	n.parent.nameBytes -= len(n.name()) + 1
+	n.parent, n.prev, n.next = nil, nil, nil
+}
+
+// tree is the store's content. Its user holds the server's lock.
+type tree struct {
+	nodes  map[string]*node // by absolute path
+	owners map[platform.DomID]int
+	gen    uint64 // last one given out
+}
+
+// newTree makes a tree of the root alone, which domain 0 owns and nobody else reads.
+func newTree() *tree {
+	t := &tree{nodes: map[string]*node{}, owners: map[platform.DomID]int{}}
+	root := &node{path: "/"}
+	root.perms = []Perm{{Dom: 0}}
+	root.gen = t.nextGen()
+	t.nodes["/"] = root
+	t.owners[0]++
+	return t
+}
+
+func (t *tree) nextGen() uint64 {
+	t.gen++
+	return t.gen
+}
+
+func (t *tree) get(path string) (*record, syscall.Errno) {
+	if n := t.nodes[path]; n != nil {
+		return &n.record, 0
+	}
+	return nil, syscall.ENOENT
+}
+
+func (t *tree) peek(path string) *record {
+	r, _ := t.get(path)
+	return r
+}
+
+func (t *tree) children(path string) []string {
+	var out []string
+	for c := t.nodes[path].first; c != nil; c = c.next {
+		out = append(out, c.name())
+	}
+	return out
+}
+
+func (t *tree) insert(path, value string, perms []Perm) {
+	n := &node{path: path}
+	n.value, n.perms, n.gen = value, perms, t.nextGen()
+	n.link(t.nodes[parentPath(path)])
+	n.parent.gen = t.nextGen()
+	t.nodes[path] = n
+	t.own(n.owner(), 1)
+}
+
+func (t *tree) update(path, value string, perms []Perm) {
+	n := t.nodes[path]
+	t.own(n.owner(), -1)
+	n.value, n.perms, n.gen = value, perms, t.nextGen()
+	t.own(n.owner(), 1)
+}
+
+func (t *tree) remove(path string) {
+	n := t.nodes[path]
+	n.parent.gen = t.nextGen()
+	n.unlink()
+	delete(t.nodes, path)
+	t.own(n.owner(), -1)
+}
+
+func (t *tree) owned(dom platform.DomID) int { return t.owners[dom] }
+
+func (t *tree) own(dom platform.DomID, n int) {
+	if t.owners[dom] += n; t.owners[dom] == 0 {
+		delete(t.owners, dom)
+	}
+}
+
+// removeBelow removes a node and all below it, children first, and tells each before
+// it goes. It stops at the first error, which only a transaction has.
+func removeBelow(v view, path string, gone func(path string, r *record)) syscall.Errno {
+	r, errno := v.get(path)
+	if errno != 0 {
+		return errno
+	}
+	for _, name := range v.children(path) {
+		if errno := removeBelow(v, childPath(path, name), gone); errno != 0 {
+			return errno
+		}
+	}
+	gone(path, r)
+	v.remove(path)
+	return 0
+}
