@@ -1,0 +1,92 @@
+package sim
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/store"
+)
+
+// serviceRoot is where domains publish services by name. Every domain may add to
+// it, as below a host platform's broker.
+const serviceRoot = "/idc"
+
+// dialFunc connects a domain to a store.
+type dialFunc func(context.Context, platform.DomID) (io.ReadWriteCloser, error)
+
+// worldStore is the store of a world: a server within the process, or none of ours
+// if the test brought its own.
+type worldStore struct {
+	custom dialFunc
+	server *store.Server  // nil with custom
+	wg     sync.WaitGroup // sessions
+}
+
+func newWorldStore(opts Options) *worldStore {
+	if opts.Dial != nil {
+		return &worldStore{custom: opts.Dial}
+	}
+	return &worldStore{server: store.NewServer(opts.Store)}
+}
+
+// introduce makes a domain's subtree, which it owns, as a toolstack would, and tells
+// who watches @introduceDomain.
+func (s *worldStore) introduce(dom platform.DomID) error {
+	if s.server == nil {
+		return nil
+	}
+	admin := s.server.Local()
+	defer admin.Close()
+	ctx := context.Background()
+	if err := makeNode(ctx, admin, serviceRoot, store.Perm{Dom: 0, Rights: store.PermBoth}); err != nil {
+		return err
+	}
+	if err := makeNode(ctx, admin, store.DomainPath(dom), store.Perm{Dom: dom}); err != nil {
+		return err
+	}
+	s.server.Introduce(dom)
+	return nil
+}
+
+// makeNode makes a node with permissions unless it is there.
+func makeNode(ctx context.Context, c *store.Client, path string, perms ...store.Perm) error {
+	if there, err := c.Exists(ctx, store.NoTx, path); there || err != nil {
+		return err
+	}
+	if err := c.Mkdir(ctx, store.NoTx, path); err != nil {
+		return err
+	}
+	return c.SetPerms(ctx, store.NoTx, path, perms...)
+}
+
+// release removes what a domain that has ended left in the store, and tells who
+// watches @releaseDomain. Domain 0 owns the store's own nodes, which outlive it.
+func (s *worldStore) release(dom platform.DomID) {
+	if s.server != nil && dom != 0 {
+		s.server.Release(dom)
+	}
+}
+
+// dial connects a domain. Domain 0 is privileged.
+func (s *worldStore) dial(ctx context.Context, dom platform.DomID) (io.ReadWriteCloser, error) {
+	if s.custom != nil {
+		return s.custom(ctx, dom)
+	}
+	ours, theirs := net.Pipe()
+	s.wg.Go(func() {
+		// Refused or ended: the domain sees its connection closed.
+		_ = s.server.Serve(theirs, dom, dom == 0)
+	})
+	return ours, nil
+}
+
+// close ends the store and waits for its sessions.
+func (s *worldStore) close() {
+	if s.server != nil {
+		_ = s.server.Close() // it has no way to fail
+	}
+	s.wg.Wait()
+}
