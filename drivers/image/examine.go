@@ -63,15 +63,23 @@ func (i *Image) setSector(want, native int) error {
 	return nil
 }
 
-// lock takes an open file description lock on the whole file (fcntl(2), F_OFD_SETLK):
-// it ends with the descriptor, so with the process at the latest, and qemu's tools
-// respect it.
+// What qemu's programs lock, by the byte, to keep each other from writing to an image
+// (block/file-posix.c, RAW_LOCK_SHARED_BASE and the bits of BLK_PERM_WRITE to
+// BLK_PERM_RESIZE): who holds these three lets nobody else write.
+const (
+	qemuNoWriters      = 201
+	qemuNoWritersCount = 3
+)
+
+// lock takes an open file description lock (fcntl(2), F_OFD_SETLK), which ends with
+// the descriptor, so with the process at the latest. A writer locks the whole file,
+// and so excludes everybody, qemu included. A reader locks what excludes writers.
 func (i *Image) lock() error {
-	kind := int16(unix.F_WRLCK)
+	l := &unix.Flock_t{Type: unix.F_WRLCK}
 	if i.readOnly {
-		kind = unix.F_RDLCK
+		l = &unix.Flock_t{Type: unix.F_RDLCK, Start: qemuNoWriters, Len: qemuNoWritersCount}
 	}
-	err := unix.FcntlFlock(uintptr(i.fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind})
+	err := unix.FcntlFlock(uintptr(i.fd), unix.F_OFD_SETLK, l)
 	switch {
 	case err == nil:
 		return nil
