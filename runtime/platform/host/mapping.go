@@ -1,0 +1,220 @@
+//go:build linux
+
+package host
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/xenidc/idc/runtime/internal/sys"
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/shm"
+)
+
+// MapEach maps pages that peer granted to us, each by itself. Once the peer's arena
+// is mapped, which happens at the first call, it is arithmetic and a look into the
+// grant table. On failure what it stored in pages means nothing.
+func (d *Domain) MapEach(peer platform.DomID, refs []platform.GrantRef, access platform.Access, pages []shm.Memory) error {
+	pages = pages[:len(refs)]
+	for done := 0; done < len(refs); {
+		n, err := d.mapRun(peer, refs[done:], access, pages[done:])
+		if err != nil {
+			d.UnmapEach(peer, refs[:done], access, pages[:done])
+			return d.wrapPeer("map pages of", peer, err)
+		}
+		done += n
+	}
+	return nil
+}
+
+// mapRun maps as many of the references as are in one arena.
+func (d *Domain) mapRun(peer platform.DomID, refs []platform.GrantRef, access platform.Access, pages []shm.Memory) (int, error) {
+	r, err := d.remoteOf(peer, refs[0], access)
+	if err != nil {
+		return 0, err
+	}
+	if !r.gate.enter() {
+		return 0, platform.ErrPeerGone
+	}
+	defer r.gate.leave()
+	arena, _ := split(refs[0])
+	n, mem := 0, r.view(access)
+	for _, ref := range refs {
+		of, i := split(ref)
+		if of != arena {
+			break
+		}
+		if !r.granted(i) {
+			return 0, fmt.Errorf("%w %d", platform.ErrBadRef, ref)
+		}
+		pages[n] = mem.Page(i)
+		n++
+	}
+	r.refs.Add(int64(n))
+	return n, nil
+}
+
+// remoteOf returns the arena that a reference is into.
+func (d *Domain) remoteOf(peer platform.DomID, ref platform.GrantRef, access platform.Access) (*remote, error) {
+	arena, _ := split(ref)
+	if !allowed(arena, access) {
+		return nil, fmt.Errorf("%w %d: granted read-only", platform.ErrBadRef, ref)
+	}
+	if p := d.lookup(peer); p != nil {
+		if r := p.theirs[arena].Load(); r != nil {
+			return r, nil
+		}
+	}
+	p, err := d.linked(peer)
+	if err != nil {
+		return nil, err
+	}
+	return p.remote(arena)
+}
+
+// UnmapEach ends a MapEach.
+func (d *Domain) UnmapEach(peer platform.DomID, refs []platform.GrantRef, access platform.Access, pages []shm.Memory) {
+	p := d.lookup(peer)
+	for i, ref := range refs {
+		arena, _ := split(ref)
+		if p != nil {
+			if r := p.theirs[arena].Load(); r != nil && r.holds(access, pages[i]) {
+				r.unref(1)
+				continue
+			}
+		}
+		if r := d.holder(access, pages[i]); r != nil {
+			r.unref(1)
+		}
+	}
+}
+
+// holds reports whether the page is in the arena.
+func (r *remote) holds(access platform.Access, page shm.Memory) bool {
+	_, ok := r.view(access).Offset(page.Unstable())
+	return ok
+}
+
+// holder returns the arena that a page is in, whose peer may be gone.
+func (d *Domain) holder(access platform.Access, page shm.Memory) *remote {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.held {
+		for i := range p.theirs {
+			if r := p.theirs[i].Load(); r != nil && r.holds(access, page) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// Map maps pages that peer granted to us, contiguous and in the order of refs.
+func (d *Domain) Map(peer platform.DomID, refs []platform.GrantRef, access platform.Access) (platform.Mapping, error) {
+	m, err := d.mapAll(peer, refs, access)
+	if err != nil {
+		return nil, d.wrapPeer("map pages of", peer, err)
+	}
+	return m, nil
+}
+
+// mapAll holds every page as MapEach does, then shows them in a row.
+func (d *Domain) mapAll(peer platform.DomID, refs []platform.GrantRef, access platform.Access) (*view, error) {
+	if len(refs) == 0 {
+		return nil, fmt.Errorf("%w: none given", platform.ErrBadRef)
+	}
+	v := &view{d: d, peer: peer, refs: append([]platform.GrantRef(nil), refs...), access: access}
+	v.pages = make([]shm.Memory, len(refs))
+	if err := d.MapEach(peer, v.refs, access, v.pages); err != nil {
+		return nil, err
+	}
+	r := d.holder(access, v.pages[0])
+	if r == nil {
+		return nil, platform.ErrClosed
+	}
+	if at, ok := inARow(r.view(access), v.pages); ok {
+		v.mem = r.view(access).Slice(at, len(refs)*shm.PageSize)
+		return v, nil
+	}
+	if err := v.gather(r.p); err != nil {
+		d.UnmapEach(peer, v.refs, access, v.pages)
+		return nil, fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
+	}
+	return v, nil
+}
+
+// inARow returns the offset in mem of the first page if the others follow it.
+func inARow(mem shm.Memory, pages []shm.Memory) (at int, ok bool) {
+	at, _ = mem.Offset(pages[0].Unstable())
+	for i, pg := range pages {
+		if off, ok := mem.Offset(pg.Unstable()); !ok || off != at+i*shm.PageSize {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+// view implements platform.Mapping. Pages that aren't in a row in one arena get a
+// mapping of their own:
+//
+//	arena  | a | b | c | d | e |        view of d, b, c   | d | b | c |
+type view struct {
+	d      *Domain
+	peer   platform.DomID
+	refs   []platform.GrantRef
+	access platform.Access
+	pages  []shm.Memory // where they are in the arenas
+	mem    shm.Memory
+	own    []byte // the mapping of our own, if there is one
+	p      *peer  // that knows of own
+	once   sync.Once
+}
+
+// gather maps the pages once more, in a row.
+func (v *view) gather(p *peer) error {
+	own, err := sys.MapNothing(len(v.refs) * shm.PageSize)
+	if err != nil {
+		return err
+	}
+	for i, ref := range v.refs {
+		arena, page := split(ref)
+		r := p.theirs[arena].Load()
+		if err = sys.MapOver(own[i*shm.PageSize:(i+1)*shm.PageSize], r.fd, page*shm.PageSize, v.access == platform.ReadWrite); err != nil {
+			break
+		}
+	}
+	v.own, v.mem, v.p = own, shm.Of(own), p
+	if err == nil && !p.keep(v) {
+		err = platform.ErrClosed
+	}
+	if err != nil {
+		sys.Unmap(own)
+	}
+	return err
+}
+
+// keep has Close of the domain unmap the view. It is false after Close.
+func (p *peer) keep(v *view) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		p.views[v] = struct{}{}
+	}
+	return !p.ended
+}
+
+// Memory is our mapping, valid until Unmap.
+func (v *view) Memory() shm.Memory { return v.mem }
+
+// Unmap ends the mapping.
+func (v *view) Unmap() {
+	v.once.Do(func() {
+		if v.own != nil {
+			v.p.mu.Lock()
+			delete(v.p.views, v)
+			v.p.mu.Unlock()
+			sys.Unmap(v.own)
+		}
+		v.d.UnmapEach(v.peer, v.refs, v.access, v.pages)
+	})
+}
