@@ -203,7 +203,7 @@ func TestCacheMisuse(t *testing.T) {
 	mustPanic(t, "twice", func() { unmapped(c, pages, 10) })
 	mustPanic(t, "never mapped", func() { unmapped(c, pages, 11) })
 	mustPanic(t, "too few pages", func() {
-		_ = c.MapEach([]platform.GrantRef{1, 2}, platform.ReadWrite, make([]shm.Memory, 1, 1))
+		_ = c.MapEach([]platform.GrantRef{1, 2}, platform.ReadWrite, make([]shm.Memory, 1))
 	})
 }
 

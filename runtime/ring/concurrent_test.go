@@ -57,6 +57,132 @@ func runPair(t *testing.T, slots int, total uint32) {
 	}
 }
 
+// TestArmRace aims pushes at the moment in which the back end arms, between its two
+// looks: of a request that wasn't seen and doesn't notify, nobody would ever hear.
+func TestArmRace(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	rounds := uint32(100000)
+	if testing.Short() {
+		rounds = 20000
+	}
+	f, b, _ := pair(t, 1, 4)
+	bell, done := make(doorbell, 1), make(chan error, 1)
+	go func() { done <- serveOne(b, bell, rounds) }()
+	var slot [4]byte
+	for i := range rounds {
+		for range i % 97 {
+			_ = f.Free() // some nanoseconds, other ones each time
+		}
+		f.Put(slot[:])
+		if f.Push() {
+			bell.ring()
+		}
+		if !awaitResponse(f) {
+			t.Fatalf("request %d was neither seen nor notified", i)
+		}
+		f.Take(slot[:])
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serveOne answers requests one by one, and arms after each.
+func serveOne(b *Back, mine doorbell, total uint32) error {
+	var slot [4]byte
+	for done := uint32(0); done < total; {
+		p, err := b.Arm()
+		if err != nil {
+			return err
+		}
+		if !p {
+			<-mine
+			continue
+		}
+		b.Take(slot[:])
+		b.Put(slot[:])
+		b.Push()
+		done++
+	}
+	return nil
+}
+
+// TestArmRaceFront is the same for responses and the front end.
+func TestArmRaceFront(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	rounds := 100000
+	if testing.Short() {
+		rounds = 20000
+	}
+	f, b, _ := pair(t, 1, 4)
+	bell, done := make(doorbell, 1), make(chan error, 1)
+	go func() { done <- answerLate(b, bell, rounds) }()
+	var slot [4]byte
+	for i := range rounds {
+		f.Put(slot[:])
+		f.Push() // the back polls
+		p, err := f.Arm()
+		for ; !p && err == nil; p, err = f.Arm() {
+			select {
+			case <-bell:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("response %d was neither seen nor notified", i)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Take(slot[:])
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answerLate polls and answers requests one by one, each after some nanoseconds.
+func answerLate(b *Back, theirs doorbell, total int) error {
+	var slot [4]byte
+	for done := 0; done < total; {
+		n, err := b.Requests()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			runtime.Gosched()
+			continue
+		}
+		b.Take(slot[:])
+		for range done % 97 {
+			_ = b.Outstanding()
+		}
+		b.Put(slot[:])
+		if b.Push() {
+			theirs.ring()
+		}
+		done++
+	}
+	return nil
+}
+
+// awaitResponse polls, for ten seconds at most.
+func awaitResponse(f *Front) bool {
+	var start time.Time
+	for i := 0; ; i++ {
+		if n, err := f.Responses(); n > 0 || err != nil {
+			return err == nil
+		}
+		if i%1000 != 999 {
+			continue
+		}
+		runtime.Gosched()
+		if start.IsZero() {
+			start = time.Now()
+		} else if time.Since(start) > 10*time.Second {
+			return false
+		}
+	}
+}
+
 // serve answers total requests, each with its complement.
 func serve(b *Back, mine, theirs doorbell, total uint32) error {
 	var slot [64]byte

@@ -160,6 +160,32 @@ func TestCorruption(t *testing.T) {
 	}
 }
 
+// TestServiceLimit leaves requests in service: their slots hold no new ones.
+func TestServiceLimit(t *testing.T) {
+	buf := make([]byte, 8)
+	for _, at := range []uint32{0, ^uint32(0) - 2} {
+		for service := uint32(0); service <= 4; service++ {
+			for claim := uint32(0); claim <= 6; claim++ {
+				f, b, mem := pair(t, 4, 8)
+				move(f, b, mem, at)
+				for range service {
+					f.Put(buf)
+				}
+				f.Push()
+				for range service {
+					_, _ = b.Requests()
+					b.Take(buf)
+				}
+				mem.Store32(reqProd, at+service+claim)
+				n, err := b.Requests()
+				if service+claim > 4 != errors.Is(err, ErrOverflow) || err == nil && n != int(claim) {
+					t.Errorf("%d in service, %d more claimed: %d, %v", service, claim, n, err)
+				}
+			}
+		}
+	}
+}
+
 func TestBackwards(t *testing.T) {
 	buf := make([]byte, 8)
 	f, b, mem := pair(t, 4, 8)
