@@ -1,0 +1,161 @@
+package resolve
+
+import (
+	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/schema"
+	"github.com/xenidc/idc/idl/syntax"
+)
+
+// layout places the fields as a C compiler for each ABI does: each at the next multiple of its alignment, and the whole
+// rounded up to the greatest alignment.
+func (r *resolver) layout(s *schema.Struct) {
+	for _, a := range schema.ABIs {
+		end, align := 0, 1
+		for _, f := range s.Fields {
+			if !r.exists(f, a) {
+				f.Offset[a] = -1
+				continue
+			}
+			own := r.align(f.Type, a)
+			end = roundUp(end, own)
+			if item := r.origin[f]; item != nil && item.At != nil {
+				end = r.placed(f, item.At, end, own, a)
+			}
+			f.Offset[a], f.Size[a] = end, r.size(f.Type, a)
+			end, align = end+f.Size[a], max(align, own)
+			if end > maxStruct {
+				r.tooLarge(s)
+				return
+			}
+		}
+		s.Size[a], s.Align[a] = roundUp(end, align), align
+	}
+}
+
+func (r *resolver) tooLarge(s *schema.Struct) {
+	r.diags.Add(diag.OutOfRange, s.Pos, "`%s` is larger than %d bytes", s.Name, maxStruct).
+		Because("no slot of a ring can hold it").Try("move the data into a bulk argument")
+}
+
+// placed honours `at`.
+func (r *resolver) placed(f *schema.Field, at *syntax.Value, end, align int, a schema.ABI) int {
+	n, _ := r.number(at, nil)
+	switch {
+	case n < int64(end) || n > maxStruct:
+		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, n).
+			Because("on %s the fields before it reach to %d", a, end).Try("write `at %d` or more", end)
+		return end
+	case n%int64(align) != 0:
+		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, n).
+			Because("on %s its alignment is %d", a, align).Try("write a multiple of %d", align)
+		return end
+	}
+	return int(n)
+}
+
+// exists tells whether a field is there on an ABI, and checks the names once, for the first ABI.
+func (r *resolver) exists(f *schema.Field, a schema.ABI) bool {
+	item := r.origin[f]
+	if item == nil || len(item.On) == 0 {
+		return true
+	}
+	found := false
+	for _, n := range item.On {
+		abi, ok := schema.ABIByName(n.Text)
+		if !ok && a == schema.X86_64 {
+			r.unknown(n, "ABI", []string{"x86_64", "x86_32", "arm"})
+		}
+		found = found || ok && abi == a
+	}
+	return found
+}
+
+func (r *resolver) assertSize(s *schema.Struct, v *syntax.Value) {
+	n, _ := r.number(v, nil)
+	for _, a := range schema.ABIs {
+		if int64(s.Size[a]) != n && r.speaks(a) {
+			r.diags.Add(diag.SizeMismatch, v.Span(), "`%s` isn't %d bytes", s.Name, n).
+				Because("on %s its fields take %d", a, s.Size[a]).Try("correct the size or add a pad")
+			return
+		}
+	}
+}
+
+// speaks tells whether the protocol is spoken in an ABI.
+func (r *resolver) speaks(a schema.ABI) bool {
+	if r.p.Device.Independent {
+		return true
+	}
+	for _, n := range r.p.Device.Names {
+		if n.ABI == a {
+			return true
+		}
+	}
+	return false
+}
+
+// size is the size of a value in memory, in bytes.
+func (r *resolver) size(t *schema.Type, a schema.ABI) int {
+	switch t.Kind {
+	case schema.StructOf:
+		return t.Struct.Size[a]
+	case schema.UnionOf:
+		return t.Union.Size[a]
+	case schema.ArrayOf:
+		return min(t.Max*r.size(t.Elem, a), maxStruct+1)
+	case schema.Bytes, schema.String:
+		return t.Max
+	}
+	return t.Size
+}
+
+// align is the alignment of a value in memory, in bytes.
+func (r *resolver) align(t *schema.Type, a schema.ABI) int {
+	switch t.Kind {
+	case schema.StructOf:
+		return max(t.Struct.Align[a], 1)
+	case schema.UnionOf:
+		return max(t.Union.Align[a], 1)
+	case schema.ArrayOf:
+		return r.align(t.Elem, a)
+	case schema.Bytes, schema.String:
+		return 1
+	case schema.Buffer:
+		return 4
+	}
+	if t.Size == 8 {
+		return a.MaxAlign()
+	}
+	return t.Size
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// independence checks that a protocol that names no ABI is laid out alike on all.
+func (r *resolver) independence() {
+	if !r.p.Device.Independent {
+		return
+	}
+	for _, s := range r.p.Structs {
+		if f := differs(s); f != nil {
+			r.diags.Add(diag.LayoutDiffers, f.Pos, "`%s.%s` isn't at the same place on every ABI", s.Name, f.Name).
+				Because("on x86_64 it is at %d, on x86_32 at %d, and the protocol names no `abi`",
+					f.Offset[schema.X86_64], f.Offset[schema.X86_32]).
+				Try("move 8-byte fields to multiples of 8 with a pad, or declare the ABIs")
+		} else if !s.Size.Same() {
+			r.diags.Add(diag.LayoutDiffers, s.Pos, "`%s` hasn't the same size on every ABI", s.Name).
+				Because("on x86_64 it has %d bytes, on x86_32 %d, and the protocol names no `abi`",
+					s.Size[schema.X86_64], s.Size[schema.X86_32]).
+				Try("add a pad at the end, or declare the ABIs")
+		}
+	}
+}
+
+func differs(s *schema.Struct) *schema.Field {
+	for _, f := range s.Fields {
+		if !f.Offset.Same() {
+			return f
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package syntax
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/xenidc/idc/idl/diag"
+)
+
+// File is a parsed protocol file.
+type File struct {
+	Name   string
+	Source string
+	Decls  []*Decl       // those that could be parsed
+	Tokens []lexer.Token // all of them, comments included
+}
+
+// parser is built once; building reflects over the whole grammar.
+var parser = participle.MustBuild[Decl](participle.Lexer(definition{symbols}), participle.UseLookahead(lookahead))
+
+// lookahead is the most tokens that the grammar needs to choose: `length of data` against the field `length`.
+const lookahead = 3
+
+// Parse reads one file. It always returns a File, which lacks the declarations that diags complains about.
+func Parse(name string, src []byte, diags *diag.List) *File {
+	f := &File{Name: name, Source: string(src)}
+	f.Tokens = scan(name, f.Source, diags)
+	for _, chunk := range split(f.Tokens) {
+		if d := parseDecl(chunk, diags); d != nil {
+			f.Decls = append(f.Decls, d)
+		}
+	}
+	return f
+}
+
+func parseDecl(tokens []lexer.Token, diags *diag.List) *Decl {
+	peeker, err := lexer.Upgrade(&replay{tokens: tokens})
+	if err != nil {
+		return nil // a replay doesn't fail
+	}
+	decl, err := parser.ParseFromLexer(peeker)
+	if err == nil {
+		return decl
+	}
+	report(tokens, err, diags)
+	return nil
+}
+
+// starters are the words that begin a declaration.
+var starters = []string{"protocol", "device", "abi", "const", "unit", "enum", "bits", "struct", "segment", "union", "ring",
+	"keys", "transaction", "message", "reserved", "region", "frozen", "open", "status", "stream"}
+
+// split cuts the tokens into declarations. A line outside all braces begins a new one, and so does a declaration's
+// keyword in the first column inside braces, since whoever wrote it surely forgot the closing brace.
+func split(tokens []lexer.Token) (chunks [][]lexer.Token) {
+	var chunk []lexer.Token
+	depth := 0
+	flush := func() {
+		if slices.ContainsFunc(chunk, func(t lexer.Token) bool { return t.Type != EOL }) {
+			chunks = append(chunks, tidy(chunk))
+		}
+		chunk, depth = nil, 0
+	}
+	fresh := true // at the start of a line
+	for _, t := range tokens {
+		if t.Type == Comment {
+			continue
+		}
+		if depth > 0 && fresh && t.Pos.Column == 1 && startsDecl(t) {
+			flush()
+		}
+		chunk = append(chunk, t)
+		fresh = t.Type == EOL || t.Type == Doc || t.Value == "{"
+		switch {
+		case t.Type == Punct && t.Value == "{":
+			depth++
+		case t.Type == Punct && t.Value == "}":
+			depth = max(0, depth-1)
+		case t.Type == EOL && depth == 0:
+			flush()
+		}
+	}
+	flush()
+	return chunks
+}
+
+func startsDecl(t lexer.Token) bool {
+	return t.Type == Doc || t.Type == Ident && slices.Contains(starters, t.Value)
+}
+
+// tidy drops the ends of lines that separate nothing: after an opening and before a closing bracket.
+func tidy(chunk []lexer.Token) []lexer.Token {
+	out := chunk[:0:0]
+	for i, t := range chunk {
+		if t.Type == EOL {
+			if len(out) == 0 || out[len(out)-1].Value == "{" {
+				continue
+			}
+			if i+1 < len(chunk) && (chunk[i+1].Value == "}" || chunk[i+1].Type == EOL) {
+				continue
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// replay is participle's view of tokens that are already there.
+type replay struct {
+	tokens []lexer.Token
+	at     int
+}
+
+// Next returns the tokens one by one, then EOF for ever, placed behind the last.
+func (r *replay) Next() (lexer.Token, error) {
+	if r.at < len(r.tokens) {
+		r.at++
+		return r.tokens[r.at-1], nil
+	}
+	var end lexer.Position
+	if n := len(r.tokens); n > 0 {
+		last := r.tokens[n-1]
+		end = last.Pos
+		end.Offset += len(last.Value)
+		end.Column += len(last.Value)
+	}
+	return lexer.EOFToken(end), nil
+}
+
+// definition tells participle the names of the token types. Its Lex is used by nothing but participle's own checks.
+type definition struct{ symbols map[string]lexer.TokenType }
+
+func (d definition) Symbols() map[string]lexer.TokenType { return d.symbols }
+
+func (definition) Lex(name string, r io.Reader) (lexer.Lexer, error) {
+	src, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	var diags diag.List
+	tokens := scan(name, string(src), &diags)
+	if diags.Failed() {
+		return nil, errors.Join(diags.Err())
+	}
+	return &replay{tokens: slices.DeleteFunc(tokens, func(t lexer.Token) bool { return t.Type == Comment })}, nil
+}

@@ -1,0 +1,197 @@
+package syntax
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/xenidc/idc/idl/diag"
+)
+
+// The types of tokens.
+const (
+	Ident lexer.TokenType = iota + 1
+	Number
+	String
+	Doc     // one line of `///`, value without the slashes and the space after them
+	Punct   // one of { } ( ) [ ] = , . - or ->
+	EOL     // the end of an item; value "\n"
+	Comment // `//`; never reaches the parser
+)
+
+var symbols = map[string]lexer.TokenType{
+	"EOF": lexer.EOF, "Ident": Ident, "Number": Number, "String": String, "Doc": Doc, "Punct": Punct, "EOL": EOL,
+	"Comment": Comment,
+}
+
+// scanner turns text into tokens. It can't fail: what it doesn't understand it reports and skips.
+type scanner struct {
+	file   string
+	src    string
+	at     int // next byte
+	line   int
+	start  int // offset of the line
+	parens int
+	tokens []lexer.Token // with comments, in order
+	diags  *diag.List
+}
+
+// scan returns all tokens of src, comments included, without a final EOF.
+func scan(file, src string, diags *diag.List) []lexer.Token {
+	s := &scanner{file: file, src: src, line: 1, diags: diags, tokens: make([]lexer.Token, 0, len(src)/4+8)}
+	for s.at < len(s.src) {
+		s.next()
+	}
+	return s.tokens
+}
+
+func (s *scanner) pos() lexer.Position {
+	return lexer.Position{Filename: s.file, Offset: s.at, Line: s.line, Column: s.at - s.start + 1}
+}
+
+// emit files the n bytes at the cursor as a token.
+func (s *scanner) emit(t lexer.TokenType, n int) {
+	s.tokens = append(s.tokens, lexer.Token{Type: t, Value: s.src[s.at : s.at+n], Pos: s.pos()})
+	s.at += n
+}
+
+func (s *scanner) next() {
+	rest := s.src[s.at:]
+	c := rest[0]
+	switch {
+	case c == '\n':
+		s.newline()
+	case c == ' ' || c == '\t' || c == '\r':
+		s.at++
+	case strings.HasPrefix(rest, "//"):
+		s.comment(rest)
+	case isLetter(c):
+		s.emit(Ident, span(rest, isWord))
+	case isDigit(c):
+		s.number(rest)
+	case c == '"':
+		s.text(rest)
+	case strings.HasPrefix(rest, "->"):
+		s.emit(Punct, 2)
+	case strings.IndexByte("{}()[]=,.-", c) >= 0:
+		s.punct(c)
+	default:
+		s.unknown(rest)
+	}
+}
+
+func (s *scanner) punct(c byte) {
+	switch c {
+	case '(':
+		s.parens++
+	case ')':
+		s.parens = max(0, s.parens-1)
+	case '{', '}':
+		s.parens = 0 // a brace never stands inside parentheses: limit the damage of a missing one
+	}
+	s.emit(Punct, 1)
+}
+
+// newline ends the item, unless it obviously goes on.
+func (s *scanner) newline() {
+	if s.parens == 0 && s.endsItem() {
+		s.emit(EOL, 1)
+	} else {
+		s.at++
+	}
+	s.line++
+	s.start = s.at
+}
+
+func (s *scanner) endsItem() bool {
+	i := len(s.tokens) - 1
+	for i >= 0 && s.tokens[i].Type == Comment {
+		i--
+	}
+	if i < 0 {
+		return false
+	}
+	switch last := s.tokens[i]; last.Type {
+	case EOL, Doc:
+		return false
+	case Punct:
+		return last.Value == "}" || last.Value == ")" || last.Value == "]"
+	}
+	return true
+}
+
+func (s *scanner) comment(rest string) {
+	n := strings.IndexByte(rest, '\n')
+	if n < 0 {
+		n = len(rest)
+	}
+	n = len(strings.TrimRight(rest[:n], " \t\r"))
+	if strings.HasPrefix(rest, "///") && !strings.HasPrefix(rest, "////") {
+		s.emit(Doc, n)
+		return
+	}
+	s.emit(Comment, n)
+}
+
+func (s *scanner) number(rest string) {
+	n := span(rest, isWord)
+	if _, err := ParseNumber(rest[:n]); err != nil {
+		s.diags.Add(diag.BadToken, s.spanOf(n), "`%s` is not a number", rest[:n]).
+			Because("a number is decimal, or hexadecimal after `0x`, may hold `_` between digits, and fits 64 bits").
+			Try("write it as in `4096` or `0x1000`")
+		s.emit(Number, n)
+		s.tokens[len(s.tokens)-1].Value = "0"
+		return
+	}
+	s.emit(Number, n)
+}
+
+func (s *scanner) text(rest string) {
+	n := 1
+	for n < len(rest) && rest[n] != '"' && rest[n] != '\n' {
+		n++
+	}
+	if n < len(rest) && rest[n] == '"' {
+		s.emit(String, n+1)
+		return
+	}
+	s.diags.Add(diag.BadToken, s.spanOf(n), "the text has no closing quote").
+		Because("a text ends on the line where it begins").Try("add `\"`")
+	s.emit(String, n)
+	s.tokens[len(s.tokens)-1].Value += `"`
+}
+
+func (s *scanner) unknown(rest string) {
+	r, n := utf8.DecodeRuneInString(rest)
+	what := string(r)
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
+		what = strings.Trim(strings.ToLower(strconvQuote(rest[:n])), `"`)
+	}
+	d := s.diags.Add(diag.BadToken, s.spanOf(n), "`%s` has no meaning here", what).
+		Because("names are made of ASCII letters, digits and `_`; other text belongs into quotes or comments")
+	if r == ';' {
+		d.Try("end the line instead")
+	} else {
+		d.Try("remove it")
+	}
+	s.at += n
+}
+
+func (s *scanner) spanOf(n int) diag.Span {
+	p := s.pos()
+	return diag.Span{File: s.file, Offset: p.Offset, End: p.Offset + n, Line: p.Line, Column: p.Column}
+}
+
+func span(s string, in func(byte) bool) int {
+	n := 0
+	for n < len(s) && in(s[n]) {
+		n++
+	}
+	return n
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func isWord(c byte) bool   { return isLetter(c) || isDigit(c) }
