@@ -59,7 +59,7 @@ func (r *request) firstEvent() {
 }
 
 func (r *request) unwatch() (string, syscall.Errno) {
-	args, ok := r.between(2, 3)
+	args, ok := r.between(2, 2)
 	if !ok {
 		return "", syscall.EINVAL
 	}
@@ -128,7 +128,9 @@ func (r *request) commit() syscall.Errno {
 	}
 	r.tx.apply()
 	for i := range r.tx.events {
-		r.s.watches.fire(&r.tx.events[i])
+		if e := &r.tx.events[i]; !r.tx.fleeting(e.path) {
+			r.s.watches.fire(e)
+		}
 	}
 	return 0
 }

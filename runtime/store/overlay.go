@@ -182,6 +182,12 @@ func (o *overlay) queue(e event) {
 	*old = e
 }
 
+// fleeting says whether a node was made and removed here: nobody is to know.
+func (o *overlay) fleeting(path string) bool {
+	s := o.shadows[path]
+	return s.seen == 0 && !s.exists
+}
+
 // conflicts says whether another changed what we read.
 func (o *overlay) conflicts() bool {
 	for path, s := range o.shadows {

@@ -79,12 +79,12 @@ func childPath(parent, name string) string {
 }
 
 // canonical makes a path absolute for a domain. It reports false for one that no
-// store accepts. Names that start with @ pass through; only some requests take them.
+// store accepts, and for a name that starts with @, which is no node's.
 func canonical(p string, dom platform.DomID) (string, bool) {
 	if strings.HasPrefix(p, "/") {
 		return p, ValidPath(p)
 	}
-	if p == "" || len(p) > MaxRelPath {
+	if p == "" || p[0] == '@' || len(p) > MaxRelPath {
 		return "", false
 	}
 	abs := DomainPath(dom) + "/" + p

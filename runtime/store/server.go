@@ -59,6 +59,7 @@ func NewServer(opts Options) *Server {
 		},
 		sessions: map[*session]struct{}{},
 	}
+	s.domain(0).introduced = true
 	s.tree.insert("/tool", "", nobody)
 	s.tree.insert("/tool/xenstored", "", nobody)
 	return s
