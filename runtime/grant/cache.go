@@ -141,15 +141,16 @@ func (c *Cache) undo(refs []platform.GrantRef, access platform.Access, pages []s
 	c.shrink(c.max)
 }
 
-// UnmapEach ends one MapEach of the same references and access. The pages must not
-// be touched afterwards, though most stay mapped. It panics if a page isn't in
-// use. It may be called after Close, and then unmaps.
+// UnmapEach ends one MapEach of the same references and access. The pages are
+// cleared, so that nobody touches them by mistake though most stay mapped. It
+// panics if a page isn't in use. It may be called after Close, and then unmaps.
 func (c *Cache) UnmapEach(refs []platform.GrantRef, access platform.Access, pages []shm.Memory) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, ref := range refs {
 		c.release(ref, access)
 	}
+	clear(pages[:len(refs)])
 	c.shrink(c.max)
 }
 
