@@ -7,7 +7,7 @@ import (
 )
 
 func TestProtocolsLoad(t *testing.T) {
-	for _, name := range []string{"blk"} {
+	for _, name := range []string{"blk", "usb"} {
 		if _, err := Load("../protocols/" + name + ".idc"); err != nil {
 			t.Error(err)
 		}

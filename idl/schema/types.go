@@ -102,7 +102,7 @@ func (t *Type) arrayName() string {
 
 func (t *Type) bound() string {
 	if t.Count == nil {
-		return fmt.Sprintf(" up to %d", t.Max)
+		return fmt.Sprintf("[%d]", t.Max)
 	}
 	return fmt.Sprintf("[%s] up to %d", t.Count, t.Max)
 }

@@ -74,6 +74,7 @@ func (s *scanner) next() {
 	case c == '"':
 		s.text(rest)
 	case strings.HasPrefix(rest, "->"):
+		s.dropEOL()
 		s.emit(Punct, 2)
 	case strings.IndexByte("{}()[]=,.-", c) >= 0:
 		s.punct(c)
@@ -103,6 +104,13 @@ func (s *scanner) newline() {
 	}
 	s.line++
 	s.start = s.at
+}
+
+// dropEOL takes the end of the line before an arrow back: no item begins with one.
+func (s *scanner) dropEOL() {
+	if n := len(s.tokens); n > 0 && s.tokens[n-1].Type == EOL {
+		s.tokens = s.tokens[:n-1]
+	}
 }
 
 func (s *scanner) endsItem() bool {
