@@ -1,0 +1,35 @@
+# Everything here is a shell line that can be run by hand, too: the work is done by
+# go and by scripts/.
+
+.PHONY: help test lint generate fuzz e2e bench demo build clean
+.DEFAULT_GOAL := help
+
+help: ## List what can be made
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+test: ## Everything that a change must pass; installs the Debian packages that it needs
+	@scripts/test
+
+lint: ## Formatting, vet, staticcheck and the project's own rules
+	@scripts/test format vet staticcheck lint
+
+generate: ## Make the generated code again
+	@scripts/generate
+
+fuzz: ## Run every fuzz target; FUZZTIME=1m for longer than 3 seconds each
+	@scripts/fuzz
+
+e2e: ## End to end: disks used by NBD clients, file systems and the C store tools
+	@scripts/test packages e2e
+
+bench: ## Measure, beside a raw socket and gRPC; BENCHFLAGS="--json --runs 9" and the like
+	@cd bench && go run . $(BENCHFLAGS)
+
+demo: ## Serve a disk, use it, kill its back end in the middle, compare every block
+	@go run ./cmd/idc demo
+
+build: ## Build bin/idc and bin/idcgen
+	go build -o bin/ ./cmd/...
+
+clean: ## Remove bin/
+	rm -rf bin
