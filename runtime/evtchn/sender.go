@@ -108,6 +108,12 @@ func (s *Sender) setLink(tail, port uint32) bool {
 	if done, is := s.tryLink(off, port); done {
 		return is
 	}
+	return s.setLinkBusy(off, port)
+}
+
+// setLinkBusy is setLink of a word that the receiver is changing: BUSY keeps it from
+// unmasking, so that it soon has nothing left that it may change.
+func (s *Sender) setLinkBusy(off int, port uint32) bool {
 	s.array.Or32(off, busy)
 	for range linkTries {
 		if done, is := s.tryLink(off, port); done {
