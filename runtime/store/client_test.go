@@ -68,7 +68,7 @@ func TestClientSurvivesNonsense(t *testing.T) {
 		}
 		return err
 	})
-	l.send(TypeRead, 1, "a reply before its request") // whatever the id
+	l.send(TypeRead, 2, "a reply before its request")
 	h, _ := l.recv()
 	l.send(TypeRead, h.req+1, "unknown id")
 	l.send(TypeError, 77, "ENOENT\x00")

@@ -2,7 +2,6 @@ package store
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/xenidc/idc/runtime/platform"
 )
@@ -104,16 +103,4 @@ func (ws watches) fireSpecial(name string, dom platform.DomID, perms []Perm) {
 			w.ses.out.event(w, one)
 		}
 	}
-}
-
-// special says whether a name is one of the special ones, or one of them with a
-// domain's number.
-func special(name string) (string, bool) {
-	for _, s := range []string{IntroduceDomain, ReleaseDomain} {
-		rest, ok := strings.CutPrefix(name, s)
-		if ok && (rest == "" || rest[0] == '/') {
-			return s, true
-		}
-	}
-	return "", false
 }

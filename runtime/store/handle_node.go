@@ -168,58 +168,6 @@ func (r *request) mkdir() (string, syscall.Errno) {
 	return okReply, 0
 }
 
-// create makes a node that isn't there, and those above it. They have the permissions
-// of the nearest node that was there; an unprivileged domain owns what it makes
-// (construct_node, tools/xenstored/core.c). All are made or none.
-func (r *request) create(abs, value string) syscall.Errno {
-	missing := []string{abs}
-	above := parentPath(abs)
-	parent, errno := r.v.get(above)
-	for ; errno == syscall.ENOENT; parent, errno = r.v.get(above) {
-		missing = append(missing, above)
-		above = parentPath(above)
-	}
-	if errno != 0 {
-		return errno
-	}
-	perms := parent.perms
-	if !r.ses.privileged {
-		perms = append([]Perm{{r.ses.dom.id, perms[0].Rights}}, perms[1:]...)
-	}
-	if r.noRoom(parent, perms, missing, value) {
-		return syscall.ENOSPC
-	}
-	for i := len(missing) - 1; i > 0; i-- {
-		r.v.insert(missing[i], "", perms)
-	}
-	r.v.insert(abs, value, perms)
-	return 0
-}
-
-// noRoom says whether making the missing nodes, of which the first is to have value
-// and the last goes below parent, exceeds a quota of the client's.
-func (r *request) noRoom(parent *record, perms []Perm, missing []string, value string) bool {
-	dom := r.ses.dom
-	if exceeds(r.v.owned(dom.id)+len(missing), r.limit(dom.quota.Nodes)) {
-		return true
-	}
-	leaf := record{perms: perms}
-	if r.tooBig(&leaf, len(value)) || r.tooBig(parent, len(baseName(missing[len(missing)-1]))+1) {
-		return true
-	}
-	for _, p := range missing[:len(missing)-1] {
-		if r.tooBig(&leaf, len(baseName(p))+1) {
-			return true
-		}
-	}
-	return false
-}
-
-// tooBig says whether a node may not grow by n bytes.
-func (r *request) tooBig(rec *record, n int) bool {
-	return n > 0 && exceeds(rec.size()+n, r.limit(r.ses.dom.quota.NodeSize))
-}
-
 // changed fires watches for a node that was made or changed. before holds its former
 // permissions when those have changed.
 func (r *request) changed(abs string, before []Perm) {
@@ -260,69 +208,5 @@ func (r *request) rm() (string, syscall.Errno) {
 	if errno != 0 {
 		return "", errno
 	}
-	return okReply, 0
-}
-
-func (r *request) getPerms() (string, syscall.Errno) {
-	p, ok := r.one()
-	if !ok {
-		return "", syscall.EINVAL
-	}
-	if perms, ok := r.s.special[p]; ok {
-		if r.ses.rights(perms)&PermRead == 0 {
-			return "", syscall.EACCES
-		}
-		return string(appendPerms(nil, perms)), 0
-	}
-	_, rec, errno := r.node(p, PermRead)
-	if errno != 0 {
-		return "", errno
-	}
-	return string(appendPerms(nil, rec.perms)), 0
-}
-
-func (r *request) setPerms() (string, syscall.Errno) {
-	args, ok := splitStrings(r.body)
-	if !ok || len(args) < 2 {
-		return "", syscall.EINVAL
-	}
-	if exceeds(len(args)-1, r.limit(r.ses.dom.quota.Perms)) {
-		return "", syscall.ENOSPC
-	}
-	perms, err := parsePerms(args[1:])
-	if err != nil {
-		return "", syscall.EINVAL
-	}
-	if old, ok := r.s.special[args[0]]; ok {
-		return r.setSpecialPerms(args[0], old, perms)
-	}
-	abs, rec, errno := r.node(args[0], PermWrite|permOwner)
-	if errno != 0 {
-		return "", errno
-	}
-	if !r.ses.privileged && perms[0].Dom != rec.owner() {
-		return "", syscall.EPERM
-	}
-	if r.tooBig(rec, 8*(len(perms)-len(rec.perms))) {
-		return "", syscall.ENOSPC
-	}
-	before := rec.perms
-	r.v.update(abs, rec.value, perms)
-	r.changed(abs, before)
-	return okReply, 0
-}
-
-// setSpecialPerms says who may watch a special name. It isn't undone by a transaction,
-// so it is refused in one.
-func (r *request) setSpecialPerms(name string, old, perms []Perm) (string, syscall.Errno) {
-	switch {
-	case r.tx != nil:
-		return "", syscall.EINVAL
-	case r.ses.rights(old)&permOwner == 0:
-		return "", syscall.EACCES
-	case !r.ses.privileged && perms[0].Dom != old[0].Dom:
-		return "", syscall.EPERM
-	}
-	r.s.special[name] = perms
 	return okReply, 0
 }

@@ -17,7 +17,7 @@ var ErrTooManyConnections = errors.New("too many xenstore connections of one dom
 // Options are what a Server is made with.
 type Options struct {
 	// Quota is what each unprivileged domain may hold. The zero Quota stands for
-	// DefaultQuota.
+	// DefaultQuota; in any other, a limit of zero is none, so start from DefaultQuota.
 	Quota Quota
 }
 
