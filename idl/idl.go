@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/lint"
 	"github.com/xenidc/idc/idl/resolve"
 	"github.com/xenidc/idc/idl/schema"
 	"github.com/xenidc/idc/idl/syntax"
@@ -15,8 +16,16 @@ import (
 func Compile(name string, src []byte) (*schema.Protocol, *diag.List) {
 	var diags diag.List
 	file := syntax.Parse(name, src, &diags)
-	p := resolve.File(file, &diags)
-	return p, &diags
+	return resolve.File(file, &diags), &diags
+}
+
+// Vet is Compile, and adds warnings if there is no error.
+func Vet(name string, src []byte) (*schema.Protocol, *diag.List) {
+	p, diags := Compile(name, src)
+	if !diags.Failed() {
+		lint.Check(p, diags)
+	}
+	return p, diags
 }
 
 // Load reads and compiles a file. A *diag.ListError among the causes of the error holds the diagnostics.

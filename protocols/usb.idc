@@ -23,10 +23,10 @@ const ring_size in bytes = 4096
 /// The version of USB that the host controller speaks.
 open enum spec_version u8 {
 	unknown = 0
-	usb11 = 1
-	usb20 = 2
+	usb11   = 1
+	usb20   = 2
 	/// Not supported by anyone yet.
-	usb30 = 3
+	usb30   = 3
 }
 
 /// How an endpoint transfers data.
@@ -36,23 +36,23 @@ enum transfer u8 { isochronous = 0, interrupt = 1, control = 2, bulk = 3 }
 open enum speed u8 {
 	/// There is no device: it was unplugged.
 	none = 0
-	low = 1
+	low  = 1
 	full = 2
 	high = 3
 }
 
 /// How a request ended: Linux's error numbers.
 open status enum status i32 {
-	ok = 0 means success
+	ok       = 0 means success
 	/// There is no such device.
-	nodev = -19
+	nodev    = -19
 	/// The request makes no sense.
-	inval = -22 means malformed and unsupported
+	inval    = -22 means malformed and unsupported
 	/// The endpoint is stalled.
-	stall = -32
-	ioerror = -71 means failure
+	stall    = -32
+	ioerror  = -71 means failure
 	/// The device sent more than was asked for.
-	babble = -75
+	babble   = -75
 	/// The device or controller went away.
 	shutdown = -108
 }
@@ -60,15 +60,15 @@ open status enum status i32 {
 /// Where a request goes, and what kind it is.
 bits pipe u32 {
 	/// From 1 to `num-ports`.
-	port = bits 0 to 4
+	port     = bits 0 to 4
 	/// It cancels another request instead of transferring anything.
-	unlink = bit 5
+	unlink   = bit 5
 	/// From device to host.
-	in = bit 7
+	in       = bit 7
 	/// The device's address on the bus.
-	device = bits 8 to 14
+	device   = bits 8 to 14
 	endpoint = bits 15 to 18
-	type = bits 30 to 31 as transfer
+	type     = bits 30 to 31 as transfer
 }
 
 bits transfer_flags u16 {
@@ -78,67 +78,67 @@ bits transfer_flags u16 {
 
 /// A piece of one granted page.
 segment request_segment {
-	gref gref
+	gref   gref
 	offset u16 in bytes
 	length u16 in bytes
 	covers length from offset
 }
 
 struct isoc_data {
-	interval u16 in milliseconds
-	start_frame u16 in frames
-	number_of_packets u16 in packets
+	interval           u16 in milliseconds
+	start_frame        u16 in frames
+	number_of_packets  u16 in packets
 	nr_frame_desc_segs u16
 }
 
 struct intr_data {
 	interval u16 in milliseconds
-	pad u16[3]
+	pad      u16[3]
 }
 
 struct unlink_data {
 	/// The id of the request to cancel.
 	unlink_id u16 names request
-	pad u16[3]
+	pad       u16[3]
 }
 
 /// What depends on the kind of request.
 union urb_data {
 	/// The setup packet.
-	ctrl u8[8]
-	isoc isoc_data
-	intr intr_data
+	ctrl   u8[8]
+	isoc   isoc_data
+	intr   intr_data
 	unlink unlink_data
 }
 
 /// One packet of an isochronous transfer. Linux's fronts and backs agree on this; the header doesn't say it.
 struct iso_packet {
-	offset u32 in bytes
-	length u32 in bytes
+	offset        u32 in bytes
+	length        u32 in bytes
 	actual_length u32 in bytes
-	status status
+	status        status
 }
 
 struct urb_request {
-	id u16
+	id             u16
 	/// How many segments of data there are, without those of packet descriptors that follow them.
 	nr_buffer_segs u16
-	pipe pipe
+	pipe           pipe
 	transfer_flags transfer_flags
-	buffer_length u16 in bytes = length of seg
-	u urb_data
-	seg request_segment[nr_buffer_segs] up to max_segments_per_request
+	buffer_length  u16 in bytes = length of seg
+	u              urb_data
+	seg            request_segment[nr_buffer_segs] up to max_segments_per_request
 }
 
 struct urb_response {
-	id u16
+	id            u16
 	/// The frame in which an isochronous transfer started.
-	start_frame u16 in frames
-	status status
+	start_frame   u16 in frames
+	status        status
 	/// How much was transferred.
 	actual_length i32 in bytes
 	/// How many packets of an isochronous transfer failed.
-	error_count i32 in packets
+	error_count   i32 in packets
 }
 
 struct conn_request {
@@ -146,28 +146,28 @@ struct conn_request {
 }
 
 struct conn_response {
-	id u16
+	id      u16
 	portnum u8
-	speed speed
+	speed   speed
 }
 
 /// Transfers and their cancellation.
 ring urb {
-	request urb_request
+	request  urb_request
 	response urb_response
-	tag pipe.unlink and pipe.type and pipe.in
-	id id
-	pages "urb-ring-ref"
-	channel "event-channel"
+	tag      pipe.unlink and pipe.type and pipe.in
+	id       id
+	pages    "urb-ring-ref"
+	channel  "event-channel"
 }
 
 /// Devices that come and go.
 ring conn {
-	request conn_request
+	request  conn_request
 	response conn_response
-	id id
-	pages "conn-ring-ref"
-	channel "event-channel"
+	id       id
+	pages    "conn-ring-ref"
+	channel  "event-channel"
 }
 
 /// Asks a device by a setup packet, and reads what it answers.
@@ -233,24 +233,24 @@ transaction unlink(pipe.port, pipe.in, pipe.device, pipe.endpoint, pipe.type, u.
 
 /// A device came to a port, or with speed none left it.
 message port_changed(portnum, speed) from back credit on conn {
-	form direct conn_response { }
+	form direct conn_response {}
 }
 
 keys from toolstack in back by initialising {
 	/// How many ports the host controller has.
 	"num-ports" u8 1 to max_portnr
-	"usb-ver" spec_version usb11 to usb20
+	"usb-ver"   spec_version usb11 to usb20
 	/// What is plugged into the port, as Linux names it, such as 3-1.5. Empty: nothing.
-	"port/%u" string optional each 1 to "num-ports"
+	"port/%u"   string optional each 1 to "num-ports"
 	/// Which kind of back serves it.
-	"type" string optional
+	"type"      string optional
 }
 
 keys from front by connected {
 	/// The event channel of both rings.
 	"event-channel" port
-	"urb-ring-ref" gref
+	"urb-ring-ref"  gref
 	"conn-ring-ref" gref
 	/// Means nothing, since the layout is the same on all of them. Linux's front never writes it.
-	"protocol" string optional
+	"protocol"      string optional
 }

@@ -68,7 +68,31 @@ const (
 	NotGenerated ID = "not-generated"
 )
 
+// What could be better.
+const (
+	Undocumented ID = "undocumented"
+	Unused       ID = "unused"
+	HiddenHole   ID = "hidden-hole"
+	NameStyle    ID = "name-style"
+)
+
+// All lists every id, in the order of docs/diagnostics.md.
+var All = []ID{
+	BadToken, Syntax,
+	MissingProtocol, DuplicateName, UnknownName, WrongKind, BadModifier, Cycle,
+	OutOfRange, DuplicateValue, ReservedValue, UnitMismatch, TypeMismatch, StatusRoles,
+	BadOffset, SizeMismatch, LayoutDiffers, MissingBound, BadCount, UnionTag, SegmentShape,
+	KeyName, KeyPlace, KeyValue, KeyRule,
+	RingShape, TagMoves, SlotSize, MixedForms, Unbound, BoundTwice, FormClash, Direction, BadSplit,
+	FrozenGrows, BadSince, NotGenerated,
+	Undocumented, Unused, HiddenHole, NameStyle,
+}
+
 // Severity is the severity of every diagnostic with this id.
 func (id ID) Severity() Severity {
+	switch id {
+	case Undocumented, Unused, HiddenHole, NameStyle:
+		return Warning
+	}
 	return Error
 }

@@ -1,0 +1,90 @@
+// Command idcgen compiles protocol files: it generates Go stubs, formats and checks the files, and shows their layout.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK    = 0
+	exitFound = 1 // diagnostics, differences, or a file that can't be read or written
+	exitUsage = 2
+)
+
+// errFound is the failure of a command that has said on its output what it found.
+var errFound = errors.New("found something to say")
+
+// cli is the command line.
+type cli struct {
+	Version    kong.VersionFlag `help:"Print the version and exit."`
+	Gen        genCmd           `cmd:"" help:"Generate Go stubs from protocol files."`
+	Fmt        fmtCmd           `cmd:"" help:"Format protocol files."`
+	Vet        vetCmd           `cmd:"" help:"Check protocol files and say what could be better."`
+	Layout     layoutCmd        `cmd:"" help:"Show where every field, slot and key of a protocol is."`
+	Completion completionCmd    `cmd:"" help:"Print a shell's completion script."`
+}
+
+const description = `Compile protocol files.
+
+Examples:
+  idcgen gen -o generated/blk protocols/blk.idc
+  idcgen fmt -w protocols/*.idc
+  idcgen vet --json protocols/blk.idc
+  idcgen layout --abi x86_32 protocols/blk.idc
+
+Exit status: 0 all is well, 1 something was found, 2 the command line is wrong.`
+
+// streams is where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	model    *kong.Application
+}
+
+func main() { os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})) }
+
+// run is main without the process.
+func run(args []string, s streams) (code int) {
+	exited := -1
+	parser, err := kong.New(&cli{}, kong.Name("idcgen"), kong.Description(description), kong.Writers(s.out, s.err),
+		kong.Vars{"version": version()}, kong.Exit(func(c int) { exited = c; panic(exit{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
+	if err != nil {
+		fmt.Fprintln(s.err, "idcgen:", err)
+		return exitUsage
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(exit); !ok {
+				panic(r)
+			}
+			code = exited
+		}
+	}()
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(s.err, "idcgen: %s\nRun idcgen --help for what there is.\n", err)
+		return exitUsage
+	}
+	s.model = parser.Model
+	return finish(ctx.Run(&s), s.err)
+}
+
+// exit unwinds out of kong after --help and --version, which it ends by asking to exit.
+type exit struct{}
+
+func finish(err error, w io.Writer) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case !errors.Is(err, errFound):
+		fmt.Fprintln(w, "idcgen:", err)
+	}
+	return exitFound
+}

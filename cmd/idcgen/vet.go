@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/xenidc/idc/idl"
+	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/schema"
+)
+
+// vetCmd is `idcgen vet`.
+type vetCmd struct {
+	JSON  bool     `help:"Print the diagnostics as JSON, one per line."`
+	Files []string `arg:"" help:"Protocol files."`
+}
+
+// Help is shown by `idcgen vet --help`.
+func (vetCmd) Help() string {
+	return "Examples:\n  idcgen vet protocols/*.idc\n  idcgen vet --json draft.idc"
+}
+
+// Run checks the files.
+func (c *vetCmd) Run(s *streams) error {
+	_, diags, sources, err := compile(c.Files, idl.Vet)
+	if err != nil {
+		return err
+	}
+	if diags.Len() == 0 {
+		return nil
+	}
+	if err := s.report(diags, c.JSON, sources); err != nil {
+		return err
+	}
+	return errFound
+}
+
+// compile reads and compiles files; the protocols are in their order.
+func compile(files []string, with func(string, []byte) (*schema.Protocol, *diag.List)) ([]*schema.Protocol, *diag.List,
+	map[string]string, error) {
+	all, sources := &diag.List{}, map[string]string{}
+	var protocols []*schema.Protocol
+	for _, path := range files {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("read protocol: %w", err)
+		}
+		p, diags := with(path, src)
+		all.Append(diags)
+		sources[path] = string(src)
+		protocols = append(protocols, p)
+	}
+	return protocols, all, sources, nil
+}
