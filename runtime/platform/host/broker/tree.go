@@ -17,6 +17,7 @@ import (
 //	/local/domain        owned by 0, readable by all
 //	/local/domain/N      owned by N, readable by nobody else
 //	/local/domain/N/domid, name, pid    owned by N, readable by all
+//	/idc                 owned by 0; all may add to it: services, by name
 type tree struct {
 	server *store.Server
 	local  *store.Client // domain 0, privileged
@@ -26,14 +27,19 @@ func newTree() (*tree, error) {
 	s := store.NewServer(store.Options{})
 	t := &tree{s, s.Local()}
 	ctx := context.Background()
-	for _, path := range []string{"/local", "/local/domain"} {
-		if err := t.local.Mkdir(ctx, store.NoTx, path); err != nil {
+	for _, n := range []struct {
+		path   string
+		rights store.Rights
+	}{
+		{"/local", store.PermRead}, {"/local/domain", store.PermRead}, {"/idc", store.PermBoth},
+	} {
+		if err := t.local.Mkdir(ctx, store.NoTx, n.path); err != nil {
 			t.close()
-			return nil, fmt.Errorf("make %s: %w", path, err)
+			return nil, fmt.Errorf("make %s: %w", n.path, err)
 		}
-		if err := t.local.SetPerms(ctx, store.NoTx, path, store.Perm{Dom: 0, Rights: store.PermRead}); err != nil {
+		if err := t.local.SetPerms(ctx, store.NoTx, n.path, store.Perm{Dom: 0, Rights: n.rights}); err != nil {
 			t.close()
-			return nil, fmt.Errorf("permissions of %s: %w", path, err)
+			return nil, fmt.Errorf("permissions of %s: %w", n.path, err)
 		}
 	}
 	return t, nil
