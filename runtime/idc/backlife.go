@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/xenidc/idc/runtime/grant"
 	"github.com/xenidc/idc/runtime/platform"
@@ -210,17 +212,44 @@ func (e *backEnd) publish(ctx context.Context, s store.State, keys *KeyWriter) e
 	return nil
 }
 
-// leave says goodbye: what was taken is answered, then the directory goes.
+// leave says goodbye: what was taken is answered, then the directory goes. When the
+// store is out of reach our domain has ended, and there is nobody to answer.
 func (e *backEnd) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	e.sever(ErrClosed)
-	if e.c.Err() != nil {
+	if err := e.c.Err(); err != nil {
+		e.sever(err)
 		return
 	}
+	end := make(chan struct{})
+	defer close(end)
+	go e.hurry(end, slices.Clone(e.links))
+	e.sever(ErrClosed)
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
 	e.publish(ctx, store.StateClosed, nil)
-	e.c.Remove(ctx, store.NoTx, e.backDir())
+	removeDevice(ctx, e.c, e.backDir())
 }
+
+// hurry ends the contexts of requests that are still being served when our domain
+// ends meanwhile, or when they take too long.
+func (e *backEnd) hurry(end <-chan struct{}, links []*backLink) {
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case <-end:
+		return
+	case <-e.c.Done():
+	case <-limit.C:
+	}
+	for _, k := range links {
+		if k.queue != nil {
+			k.queue.Abort()
+		}
+	}
+}
+
+// grace is how long a service that closes lets requests that were taken go on before
+// it asks their handlers, through the context, to give up.
+const grace = 10 * time.Second
 
 // failed is called by a queue whose link broke.
 func (e *backEnd) failed(err error) {

@@ -45,6 +45,7 @@ type Front struct {
 	log    *slog.Logger
 	queues []*transport.Queue
 	turn   atomic.Uint32
+	rings  atomic.Uint32 // queues that the present connection has, or the last had
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -108,13 +109,28 @@ func (f *Front) Depth() int {
 	return len(f.queues) * p.depth(f.abi, f.order(p.Ring.Orders))
 }
 
-// Begin takes a transaction; see transport.Queue.Begin. Queues take turns.
-func (f *Front) Begin(ctx context.Context, user []byte, dir Direction) (*Txn, error) {
+// Begin takes a transaction for a request that has room for so many segments; see
+// transport.Queue.Begin. Queues take turns.
+func (f *Front) Begin(ctx context.Context, user []byte, dir Direction, segments int) (*Txn, error) {
 	q := f.queues[0]
-	if n := uint32(len(f.queues)); n > 1 {
+	if n := f.rings.Load(); n > 1 {
 		q = f.queues[f.turn.Add(1)%n]
 	}
-	return q.Begin(ctx, user, dir)
+	return q.Begin(ctx, user, dir, segments)
+}
+
+// Carry returns how many bytes from the start of user, which isn't empty, one
+// request can carry in so many segments, without copying where that is possible. It
+// waits until the front end is connected.
+func (f *Front) Carry(ctx context.Context, user []byte, segments int) (int, error) {
+	for {
+		if n := f.queues[0].Carry(user, segments); n > 0 {
+			return n, nil
+		}
+		if err := f.Connected(ctx); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // Poll completes every transaction whose response is there and returns how many it

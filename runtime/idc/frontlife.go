@@ -156,8 +156,20 @@ func (l *frontLife) reconcile(ctx context.Context) error {
 		return l.attempt(ctx, l.prepare)
 	case l.own == store.StateInitialising:
 		l.setDown(l.refusal(ctx, back))
+		return l.insist(ctx)
 	}
 	return nil
+}
+
+// insist asks for service again if our request is gone: a service that was
+// withdrawn and announced anew by the same domain has forgotten it.
+func (l *frontLife) insist(ctx context.Context) error {
+	path := requestPath(l.spec.Protocol.Device, l.name, l.dom.ID(), l.dev)
+	there, err := l.c.Exists(ctx, store.NoTx, path)
+	if err != nil || there {
+		return err
+	}
+	return l.request(ctx, path)
 }
 
 // attempt does one step and undoes all if it fails.
@@ -270,7 +282,7 @@ func (l *frontLife) publish(ctx context.Context, s store.State, keys *KeyWriter)
 func (l *frontLife) disappear(ctx context.Context) {
 	l.sever(errNoService)
 	l.device.Close()
-	l.c.Remove(ctx, store.NoTx, l.frontDir())
+	removeDevice(ctx, l.c, l.frontDir())
 	l.c.Remove(ctx, store.NoTx, requestPath(l.spec.Protocol.Device, l.name, l.dom.ID(), l.dev))
 	l.device, l.own = nil, store.StateUnknown
 	l.log.Debug("back end disappeared", "back", l.back)

@@ -66,6 +66,9 @@ func (l *frontLife) prepare(ctx context.Context) error {
 	}
 	w.Text("protocol", p.ABIs[l.abi].Name)
 	l.spec.Publish(w)
+	if l.opt.publish != nil {
+		l.opt.publish(w)
+	}
 	return l.publish(ctx, store.StateInitialised, w)
 }
 
@@ -128,6 +131,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 		closePools(links)
 		return err
 	}
+	l.rings.Store(uint32(len(links)))
 	for i, link := range links {
 		l.queues[i].Attach(link, link.Pool.Close)
 	}
@@ -158,7 +162,7 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 	defer l.mu.Unlock()
 	return &transport.Link{
 		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.back),
-		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Failed: l.failed,
+		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.dev, Failed: l.failed,
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -81,6 +82,45 @@ func (r *KeyReader) Uint(name string, size int, def uint64) uint64 {
 	return r.number(name, 10, size, def)
 }
 
+// UintIn is Uint for a number that must lie between least and most.
+func (r *KeyReader) UintIn(name string, least, most, def uint64) uint64 {
+	v := r.Uint(name, 64, def)
+	if v < least || v > most {
+		r.fault(name, strconv.FormatUint(v, 10), fmt.Errorf("must be %d to %d", least, most))
+		return def
+	}
+	return v
+}
+
+// IntIn is Int for a number that must lie between least and most.
+func (r *KeyReader) IntIn(name string, least, most, def int64) int64 {
+	v := r.Int(name, 64, def)
+	if v < least || v > most {
+		r.fault(name, strconv.FormatInt(v, 10), fmt.Errorf("must be %d to %d", least, most))
+		return def
+	}
+	return v
+}
+
+// TextIn is Text for a text that must be one of a few.
+func (r *KeyReader) TextIn(name, def string, allowed ...string) string {
+	v := r.Text(name, def)
+	if !slices.Contains(allowed, v) {
+		r.fault(name, v, fmt.Errorf("must be one of %q", allowed))
+		return def
+	}
+	return v
+}
+
+// Require makes the absence of any of these keys a fault.
+func (r *KeyReader) Require(names ...string) {
+	for _, name := range names {
+		if _, ok := r.lookup(name); !ok && r.err == nil {
+			r.err = fmt.Errorf("%w: key %s/%s is missing", ErrProtocol, r.dir, name)
+		}
+	}
+}
+
 // Hex returns a hexadecimal number.
 func (r *KeyReader) Hex(name string, size int, def uint64) uint64 {
 	return r.number(name, 16, size, def)
@@ -135,6 +175,9 @@ func (r *KeyReader) lookup(name string) (string, bool) {
 
 func (r *KeyReader) fault(name, value string, err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: key %s/%s is %q: %w", ErrProtocol, r.dir, name, value, errors.Unwrap(err))
+		if cause := errors.Unwrap(err); cause != nil { // of a strconv.NumError, which repeats the value
+			err = cause
+		}
+		r.err = fmt.Errorf("%w: key %s/%s is %q: %w", ErrProtocol, r.dir, name, value, err)
 	}
 }

@@ -21,6 +21,7 @@ type options struct {
 	abi     string
 	log     *slog.Logger
 
+	publish      func(*KeyWriter)
 	onConnect    func()
 	onDisconnect func(error)
 }
@@ -61,6 +62,10 @@ func Polled() Option { return func(o *options) { o.polled = true } }
 // SpeakABI makes a front end speak the ABI of that name, for example "x86_32-abi",
 // instead of its machine's.
 func SpeakABI(name string) Option { return func(o *options) { o.abi = name } }
+
+// Publish makes a front end publish keys of its protocol. Generated code wraps it in
+// a typed option.
+func Publish(f func(w *KeyWriter)) Option { return func(o *options) { o.publish = f } }
 
 // Logger sets where an endpoint reports what it does. The default is nowhere.
 func Logger(l *slog.Logger) Option { return func(o *options) { o.log = l } }

@@ -16,13 +16,16 @@ import (
 // to be served by creating a node in it; then both make their device directories,
 // each in its own subtree, as a toolstack does on Xen:
 //
-//	/idc/DEVICE/NAME                        the back end's domid; owned by it
-//	/idc/DEVICE/NAME/fronts/F-DEV           made and owned by front end F
+//	/idc/DEVICE@NAME                        the back end's domid; owned by it
+//	/idc/DEVICE@NAME/fronts/F-DEV           made and owned by front end F
 //	/local/domain/F/device/DEVICE/DEV       the front end's keys and state
 //	/local/domain/B/backend/DEVICE/F/DEV    the back end's keys and state
 //
 // Nothing in a node of fronts/ is believed but who owns it, which the store says.
-func servicePath(device, name string) string { return "/idc/" + device + "/" + name }
+//
+// DEVICE is not a directory: the domain that made it would own it, and take
+// everybody's services along when it ends.
+func servicePath(device, name string) string { return "/idc/" + device + "@" + name }
 
 func frontPath(device string, front platform.DomID, dev int) string {
 	return fmt.Sprintf("/local/domain/%d/device/%s/%d", front, device, dev)
@@ -101,5 +104,22 @@ func makeDevice(ctx context.Context, c *store.Client, own, peer platform.DomID, 
 			return err
 		}
 		return keys.write(ctx, c, tx, dir)
+	})
+}
+
+// removeDevice removes a device directory of ours and the directories above it that
+// it leaves empty, up to the domain's own.
+func removeDevice(ctx context.Context, c *store.Client, dir string) error {
+	return c.Transaction(ctx, func(tx store.Tx) error {
+		for depth := strings.Count(dir, "/"); depth > strings.Count("/local/domain/0", "/"); depth-- {
+			if err := c.Remove(ctx, tx, dir); err != nil && !errors.Is(err, syscall.ENOENT) {
+				return err
+			}
+			dir = dir[:strings.LastIndexByte(dir, '/')]
+			if rest, err := c.List(ctx, tx, dir); err != nil || len(rest) > 0 {
+				break
+			}
+		}
+		return nil
 	})
 }

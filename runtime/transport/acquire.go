@@ -1,16 +1,20 @@
 package transport
 
-import "context"
+import (
+	"context"
+
+	"github.com/xenidc/idc/runtime/shm"
+)
 
 // Begin takes a transaction whose bulk data is user, sent or received as dir says;
-// user may be empty. It waits while there is no free one, while the pages for user
-// are taken, and, if there is bulk data, while the queue is disconnected. ctx is
-// honoured; with [NoWait] it fails at once. user is lent until the transaction's
-// end, whatever that is.
-func (q *Queue) Begin(ctx context.Context, user []byte, dir Direction) (*Txn, error) {
+// user may be empty, and gets at most so many segments. It waits while there is no
+// free transaction, while the pages for user are taken, and, if there is bulk data,
+// while the queue is disconnected. ctx is honoured; with [NoWait] it fails at once.
+// user is lent until the transaction's end, whatever that is.
+func (q *Queue) Begin(ctx context.Context, user []byte, dir Direction, segments int) (*Txn, error) {
 	for {
 		q.mu.Lock()
-		t, err := q.acquire(user, dir)
+		t, err := q.acquire(user, dir, segments)
 		if t == nil && err == nil {
 			q.waiters++
 		}
@@ -30,23 +34,41 @@ func (q *Queue) Begin(ctx context.Context, user []byte, dir Direction) (*Txn, er
 
 // acquire takes a transaction and lends user, or returns nothing if that isn't
 // possible now.
-func (q *Queue) acquire(user []byte, dir Direction) (*Txn, error) {
+func (q *Queue) acquire(user []byte, dir Direction, segments int) (*Txn, error) {
 	switch {
 	case q.cause != nil:
 		return nil, q.cause
 	case len(q.free) == 0, len(user) > 0 && q.link == nil:
 		return nil, nil
-	case len(user) > 0 && pagesOf(len(user)) > q.link.MaxSegments:
+	case len(user) > 0 && pagesOf(len(user)) > min(segments, q.link.MaxSegments):
 		return nil, ErrTooLong
 	}
 	t := &q.txns[q.free[len(q.free)-1]]
-	t.user, t.dir = user, dir
+	t.user, t.dir, t.most = user, dir, segments
 	if q.link != nil && !t.lend(q.link, q.cfg.Alignment) {
 		t.user = nil
 		return nil, nil
 	}
 	q.free = q.free[:len(q.free)-1]
 	return t, nil
+}
+
+// Carry returns how many bytes from the start of user one request can carry in so
+// many segments, without copying where that is possible. It is 0 while the queue is
+// disconnected.
+func (q *Queue) Carry(user []byte, segments int) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.link
+	if l == nil {
+		return 0
+	}
+	segments = min(segments, l.MaxSegments)
+	most := segments * shm.PageSize
+	if _, off, ok := l.Buffers.Find(user); ok && segments > 1 && off%perPageUnit(q.cfg.Alignment) == 0 {
+		most -= off
+	}
+	return min(len(user), most)
 }
 
 // await waits until something came free. It counts among the waiters on entry.

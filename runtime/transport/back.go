@@ -81,6 +81,9 @@ func (q *BackQueue) Stop(abort bool) {
 	q.end()
 }
 
+// Abort ends the context of requests that are being served. It doesn't wait.
+func (q *BackQueue) Abort() { q.end() }
+
 // fail ends the service of a ring that the peer broke.
 func (q *BackQueue) fail(err error) {
 	q.stopped = true

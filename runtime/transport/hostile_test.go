@@ -100,7 +100,7 @@ func TestBadSegments(t *testing.T) {
 				binary.LittleEndian.PutUint32(slot[24+4*i:], v)
 			}
 		}
-		x, err := p.queue.Begin(context.Background(), nil, 0)
+		x, err := p.queue.Begin(context.Background(), nil, 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ func (t *Txn) lend(link *Link, perPage int) bool {
 	if len(t.user) == 0 {
 		return true
 	}
-	if refs, off, ok := link.Buffers.Find(t.user); ok && off%perPageUnit(perPage) == 0 {
+	if refs, off, ok := link.Buffers.Find(t.user); ok && off%perPageUnit(perPage) == 0 && len(refs) <= min(t.most, link.MaxSegments) {
 		t.addShared(refs, off)
 		if t.reserve(link, 0) {
 			return true

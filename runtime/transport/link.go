@@ -19,6 +19,7 @@ type Link struct {
 	Wire        Wire
 	ABI         int // the protocol's number of the negotiated ABI
 	MaxSegments int // most segments that one request may carry here
+	Device      int // number of the front end's device
 
 	// Failed is called at most once, without a lock, when the peer broke the protocol
 	// or is gone. It must not block.

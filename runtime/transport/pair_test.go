@@ -219,7 +219,7 @@ func (p *pair) do(ctx context.Context, op uint32, v uint64, data []byte, replay 
 	if op == 2 {
 		dir = transport.In
 	}
-	t, err := p.queue.Begin(ctx, data, dir)
+	t, err := p.queue.Begin(ctx, data, dir, 1<<10)
 	if err != nil {
 		return 0, err
 	}

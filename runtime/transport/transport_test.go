@@ -162,7 +162,7 @@ func TestWaitingForASlotHonoursContext(t *testing.T) {
 	if _, err := p.do(ctx, 1, 1, make([]byte, 10), true); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("not connected: %v", err)
 	}
-	if _, err := p.queue.Begin(transport.NoWait, make([]byte, 10), transport.In); !errors.Is(err, transport.ErrWouldBlock) {
+	if _, err := p.queue.Begin(transport.NoWait, make([]byte, 10), transport.In, 1); !errors.Is(err, transport.ErrWouldBlock) {
 		t.Fatalf("no wait: %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestAsynchronous(t *testing.T) {
 			done.Done()
 		}
 		for range calls {
-			x, err := p.queue.Begin(context.Background(), nil, 0)
+			x, err := p.queue.Begin(context.Background(), nil, 0, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,7 +226,7 @@ func TestNothingAllocated(t *testing.T) {
 			c, ctx, data := call{1, 3}, context.Background(), make([]byte, 4096)
 			encode := c.encode
 			one := func() {
-				x, err := p.queue.Begin(ctx, data, transport.Out)
+				x, err := p.queue.Begin(ctx, data, transport.Out, 1<<10)
 				if err != nil {
 					t.Fatal(err)
 				}

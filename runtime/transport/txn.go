@@ -48,6 +48,7 @@ type Txn struct {
 	link  *Link // the one that segs and pages belong to
 	user  []byte
 	dir   Direction
+	most  int      // segments that user may need
 	taken []uint32 // pages of the link's pool, of which
 	pages []uint32 // these stand for user
 	extra []uint32 // and these hold lists of segments
@@ -64,6 +65,10 @@ func (t *Txn) ID() uint64 { return uint64(t.index) }
 
 // ABI is the number of the ABI to encode for. Valid in the encode function.
 func (t *Txn) ABI() int { return t.link.ABI }
+
+// Device is the number of the front end's device: the last element of its path in
+// the store. Valid in the encode function.
+func (t *Txn) Device() int { return t.link.Device }
 
 // Request returns n zeroed bytes to encode the request in.
 func (t *Txn) Request(n int) []byte {
