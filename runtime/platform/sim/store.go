@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 
 	"github.com/xenidc/idc/runtime/platform"
@@ -41,10 +42,21 @@ func (s *worldStore) introduce(dom platform.DomID) error {
 	admin := s.server.Local()
 	defer admin.Close()
 	ctx := context.Background()
-	if err := makeNode(ctx, admin, serviceRoot, store.Perm{Dom: 0, Rights: store.PermBoth}); err != nil {
-		return err
+	home := store.DomainPath(dom)
+	for _, n := range []struct {
+		path string
+		perm store.Perm
+	}{
+		{"/local", store.Perm{Dom: 0, Rights: store.PermRead}},
+		{"/local/domain", store.Perm{Dom: 0, Rights: store.PermRead}},
+		{serviceRoot, store.Perm{Dom: 0, Rights: store.PermBoth}},
+		{home, store.Perm{Dom: dom}},
+	} {
+		if err := makeNode(ctx, admin, n.path, n.perm); err != nil {
+			return err
+		}
 	}
-	if err := makeNode(ctx, admin, store.DomainPath(dom), store.Perm{Dom: dom}); err != nil {
+	if err := admin.Write(ctx, store.NoTx, home+"/domid", strconv.Itoa(int(dom))); err != nil {
 		return err
 	}
 	s.server.Introduce(dom)
@@ -52,14 +64,14 @@ func (s *worldStore) introduce(dom platform.DomID) error {
 }
 
 // makeNode makes a node with permissions unless it is there.
-func makeNode(ctx context.Context, c *store.Client, path string, perms ...store.Perm) error {
+func makeNode(ctx context.Context, c *store.Client, path string, perm store.Perm) error {
 	if there, err := c.Exists(ctx, store.NoTx, path); there || err != nil {
 		return err
 	}
 	if err := c.Mkdir(ctx, store.NoTx, path); err != nil {
 		return err
 	}
-	return c.SetPerms(ctx, store.NoTx, path, perms...)
+	return c.SetPerms(ctx, store.NoTx, path, perm)
 }
 
 // release removes what a domain that has ended left in the store, and tells who
