@@ -51,8 +51,8 @@ func (m *bitmap) find(from, to, n int) int {
 		if run += zeros; run >= n {
 			return i + zeros - run
 		}
-		if i += zeros; i >= to || i%64 == 0 {
-			continue
+		if i += zeros; zeros > 0 && i%64 == 0 || i >= to {
+			continue // the run may go on in the next word
 		}
 		i += min(bits.TrailingZeros64(^(w >> zeros)), 64-i%64)
 		run = 0

@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
@@ -35,8 +32,8 @@ func dial(ctx context.Context, path string) (*control, error) {
 	var nd net.Dialer
 	c, err := nd.DialContext(ctx, "unixpacket", path+proto.ControlSuffix)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return nil, fmt.Errorf("no broker at %s; start one with: idc broker --socket %s (%w)", path, path, err)
+	case err != nil && isNoBroker(err):
+		return nil, fmt.Errorf("%w at %s; start one with: idc broker --socket %s", ErrNoBroker, path, path)
 	case err != nil:
 		return nil, fmt.Errorf("connect to the broker at %s: %w", path, err)
 	}

@@ -43,6 +43,7 @@ import (
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/platform/host/broker"
 	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
 )
 
@@ -50,6 +51,9 @@ import (
 // on: grants, mappings and channels between domains that met before keep working.
 // New domains can't be met, and the store is gone.
 var ErrBrokerGone = errors.New("the broker is gone")
+
+// ErrNoBroker says that nobody serves the path.
+var ErrNoBroker = errors.New("no broker")
 
 // Option adjusts Join.
 type Option func(*options)
@@ -71,11 +75,11 @@ func WithArena(pages int) Option { return func(o *options) { o.arenaPages = page
 // Domain is the calling process (or one of several parts of it) as a domain. It
 // implements [platform.Domain].
 type Domain struct {
-	id      platform.DomID
-	opts    options
-	broker  *control
-	ports   portTable
-	trusted bool
+	id       platform.DomID
+	opts     options
+	control  *control
+	ports    portTable
+	embedded *broker.Broker // the one that ends with us, or nil
 
 	peers atomic.Pointer[map[platform.DomID]*peer] // those that live; replaced whole under mu
 
@@ -115,7 +119,7 @@ func Join(ctx context.Context, path string, opts ...Option) (*Domain, error) {
 		c.conn.Close()
 		return nil, fmt.Errorf("join the broker at %s: %w", path, err)
 	}
-	d.id, d.trusted, d.broker = platform.DomID(w.A), w.B != 0, c
+	d.id, d.control = platform.DomID(w.A), c
 	d.wg.Go(func() { c.serve(d.introduced) })
 	return d, nil
 }
@@ -137,7 +141,7 @@ func (d *Domain) DialToolstack(ctx context.Context) (io.ReadWriteCloser, error) 
 }
 
 func (d *Domain) dialStore(ctx context.Context, flags uint8) (io.ReadWriteCloser, error) {
-	a, err := d.broker.ask(ctx, proto.Msg{Op: proto.Store, Flags: flags})
+	a, err := d.control.ask(ctx, proto.Msg{Op: proto.Store, Flags: flags})
 	if err == nil {
 		err = a.Status.Err()
 	}
@@ -198,13 +202,16 @@ func (d *Domain) Close() error {
 	for _, p := range held {
 		p.hangUp()
 	}
-	d.broker.leave()
+	d.control.leave()
 	ctx, cancel := context.WithTimeout(context.Background(), hangUpTime)
 	defer cancel()
 	for _, p := range held {
 		p.end(ctx)
 	}
 	d.wg.Wait()
+	if d.embedded != nil {
+		return d.embedded.Close()
+	}
 	return nil
 }
 
@@ -326,7 +333,7 @@ func (d *Domain) linked(id platform.DomID) (*peer, error) {
 
 // meet has the broker introduce us.
 func (d *Domain) meet(ctx context.Context, id platform.DomID) error {
-	a, err := d.broker.ask(ctx, proto.Msg{Op: proto.Link, A: uint32(id)})
+	a, err := d.control.ask(ctx, proto.Msg{Op: proto.Link, A: uint32(id)})
 	if err != nil {
 		return err
 	}

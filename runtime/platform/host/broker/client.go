@@ -105,11 +105,7 @@ func (c *client) welcome(name string) error {
 		c.b.opts.Log.Error("store: introduce", "domain", c.id, "err", err)
 		return err
 	}
-	m := proto.Msg{Op: proto.Welcome, A: uint32(c.id)}
-	if c.who.trusted() {
-		m.B = 1
-	}
-	if err := c.send(m); err != nil {
+	if err := c.send(proto.Msg{Op: proto.Welcome, A: uint32(c.id)}); err != nil {
 		return err
 	}
 	c.b.mu.Lock()

@@ -13,7 +13,7 @@
 // Control socket, D a domain and B the broker:
 //
 //	D->B Join     a=Version, name         first message
-//	B->D Welcome  a=domid, b=1 if D may ask for the toolstack's rights
+//	B->D Welcome  status, a=domid
 //	D->B Link     id, a=domid             introduce me to that domain
 //	B->D Linked   id, status              after Peer, if there is news
 //	B->D Peer     a=domid, b=pid, id=uid, fd   one end of the link; unasked for too

@@ -1,0 +1,5 @@
+//go:build linux && !race
+
+package host_test
+
+const canFault = true
