@@ -24,6 +24,7 @@ type domain struct {
 	sessions     int
 	watches      int
 	transactions int
+	txBytes      int // bytes that they hold
 }
 
 // domain returns a domain's entry, and makes it where there is none.

@@ -24,10 +24,11 @@ func (r *request) create(abs, value string) syscall.Errno {
 		return syscall.ENOSPC
 	}
 	for i := len(missing) - 1; i > 0; i-- {
-		r.v.insert(missing[i], "", perms)
+		if errno := r.v.insert(missing[i], "", perms); errno != 0 {
+			return errno
+		}
 	}
-	r.v.insert(abs, value, perms)
-	return 0
+	return r.v.insert(abs, value, perms)
 }
 
 // noRoom says whether making the missing nodes, of which the first is to have value

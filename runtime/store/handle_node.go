@@ -136,7 +136,9 @@ func (r *request) write() (string, syscall.Errno) {
 		if r.tooBig(rec, len(value)-len(rec.value)) {
 			return "", syscall.ENOSPC
 		}
-		r.v.update(abs, string(value), rec.perms)
+		if errno := r.v.update(abs, string(value), rec.perms); errno != 0 {
+			return "", errno
+		}
 	case syscall.ENOENT:
 		if errno := r.create(abs, string(value)); errno != 0 {
 			return "", errno

@@ -46,7 +46,9 @@ func (r *request) setPerms() (string, syscall.Errno) {
 		return "", syscall.ENOSPC
 	}
 	before := rec.perms
-	r.v.update(abs, rec.value, perms)
+	if errno := r.v.update(abs, rec.value, perms); errno != 0 {
+		return "", errno
+	}
 	r.changed(abs, before)
 	return okReply, 0
 }

@@ -93,7 +93,7 @@ func (r *request) transactionStart() (string, syscall.Errno) {
 		id++
 	}
 	r.ses.lastTx = id
-	r.ses.transactions[id] = newOverlay(r.s.tree, r.limit(dom.quota.TransactionNodes))
+	r.ses.transactions[id] = newOverlay(r.s.tree, dom, r.ses.privileged)
 	dom.transactions++
 	return strconv.FormatUint(uint64(id), 10) + "\x00", 0
 }
@@ -108,8 +108,7 @@ func (r *request) transactionEnd() (string, syscall.Errno) {
 	if r.tx == nil {
 		return "", syscall.ENOENT
 	}
-	delete(r.ses.transactions, r.h.tx)
-	r.ses.dom.transactions--
+	r.s.endTransaction(r.ses, r.h.tx)
 	if arg == "F" {
 		return okReply, 0
 	}

@@ -19,13 +19,15 @@ import (
 // touched.
 type overlay struct {
 	base    *tree
-	limit   int // of touched nodes, 0 for none
+	dom     *domain // whose quotas count; its entry knows the bytes of all transactions
+	free    bool    // no quotas count: the client is privileged
+	bytes   int     // of dom.txBytes, those of this one
 	shadows map[string]*shadow
 	order   int // of the last change that made or removed a node
 	owners  map[platform.DomID]int
 	events  []event        // for when it is committed, in order
 	eventAt map[string]int // index into events by path
-	failed  bool           // a request ran out of nodes: it can't be committed
+	failed  bool           // a request ran out of nodes or bytes: it can't be committed
 }
 
 // shadow is a node as a transaction sees it.
@@ -37,15 +39,21 @@ type shadow struct {
 	changed bool
 	order   int  // when it was made, removed or first changed
 	fresh   bool // made here: the tree's children aren't its own
+	charged int  // bytes counted for its value and permissions
 
 	added   []string            // children made here, in order
 	removed map[string]struct{} // of the tree's children
 }
 
-func newOverlay(base *tree, limit int) *overlay {
+// shadowBytes is what counts for a shadow beside its path, value and permissions. It
+// is about what it, its places in two maps and its event take.
+const shadowBytes = 512
+
+func newOverlay(base *tree, dom *domain, free bool) *overlay {
 	return &overlay{
 		base:    base,
-		limit:   limit,
+		dom:     dom,
+		free:    free,
 		shadows: map[string]*shadow{},
 		owners:  map[platform.DomID]int{},
 		eventAt: map[string]int{},
@@ -57,9 +65,12 @@ func (o *overlay) touch(path string) (*shadow, syscall.Errno) {
 	if s := o.shadows[path]; s != nil {
 		return s, 0
 	}
-	if exceeds(len(o.shadows)+1, o.limit) {
+	if !o.free && exceeds(len(o.shadows)+1, o.dom.quota.TransactionNodes) {
 		o.failed = true
 		return nil, syscall.ENOSPC
+	}
+	if errno := o.charge(shadowBytes + len(path)); errno != 0 {
+		return nil, errno
 	}
 	s := &shadow{path: path}
 	if n := o.base.nodes[path]; n != nil {
@@ -67,6 +78,27 @@ func (o *overlay) touch(path string) (*shadow, syscall.Errno) {
 	}
 	o.shadows[path] = s
 	return s, 0
+}
+
+// charge counts n more bytes, or fewer when it is negative.
+func (o *overlay) charge(n int) syscall.Errno {
+	if n > 0 && !o.free && exceeds(o.dom.txBytes+n, o.dom.quota.TransactionMemory) {
+		o.failed = true
+		return syscall.ENOSPC
+	}
+	o.dom.txBytes += n
+	o.bytes += n
+	return 0
+}
+
+// chargeContent counts what s is to hold instead of what it holds.
+func (o *overlay) chargeContent(s *shadow, value string, perms []Perm) syscall.Errno {
+	n := len(value) + 8*len(perms)
+	errno := o.charge(n - s.charged)
+	if errno == 0 {
+		s.charged = n
+	}
+	return errno
 }
 
 // touched returns the shadow of a path that a get has touched before.
@@ -123,27 +155,35 @@ func (o *overlay) changedInPlace(s *shadow) {
 	s.gen = o.base.nextGen()
 }
 
-func (o *overlay) insert(path, value string, perms []Perm) {
+func (o *overlay) insert(path, value string, perms []Perm) syscall.Errno {
+	s := o.touched(path)
+	if errno := o.chargeContent(s, value, perms); errno != 0 {
+		return errno
+	}
 	parent := o.touched(parentPath(path))
 	o.changedInPlace(parent)
 	name := baseName(path)
 	parent.added = append(parent.added, name)
 	parent.nameBytes += len(name) + 1
 
-	s := o.touched(path)
 	o.structural(s)
 	s.record = record{value: value, perms: perms, gen: o.base.nextGen()}
 	s.exists, s.fresh = true, true
 	s.added, s.removed = nil, nil
 	o.owners[s.owner()]++
+	return 0
 }
 
-func (o *overlay) update(path, value string, perms []Perm) {
+func (o *overlay) update(path, value string, perms []Perm) syscall.Errno {
 	s := o.touched(path)
+	if errno := o.chargeContent(s, value, perms); errno != 0 {
+		return errno
+	}
 	o.changedInPlace(s)
 	o.owners[s.owner()]--
 	s.value, s.perms = value, perms
 	o.owners[s.owner()]++
+	return 0
 }
 
 func (o *overlay) remove(path string) {

@@ -8,26 +8,32 @@ type Quota struct {
 	Watches          int // watches of all its connections
 	Transactions     int // open transactions of all its connections
 	TransactionNodes int // nodes that one transaction touches
-	NodeSize         int // bytes of one node: value, names of children, permissions
-	Perms            int // permissions of one node
-	PathLen          int // bytes of an absolute path, without the /local/domain/N/ in front
-	Outstanding      int // requests of one connection whose replies it hasn't read
-	Connections      int // connections at the same time
+	// TransactionMemory is bytes that all open transactions hold: of each node that they
+	// touched its path, what is to be written, and 512.
+	TransactionMemory int
+
+	NodeSize    int // bytes of one node: value, names of children, permissions
+	Perms       int // permissions of one node
+	PathLen     int // bytes of an absolute path, without the /local/domain/N/ in front
+	Outstanding int // requests of one connection whose replies it hasn't read
+	Connections int // connections at the same time
 }
 
 // DefaultQuota holds xenstored's own limits (quotas[], tools/xenstored/domain.c), and
-// one of ours: Connections, because there a domain has but one.
+// two of ours: Connections, because there a domain has but one, and
+// TransactionMemory, as much as it allows a domain to hold altogether.
 func DefaultQuota() Quota {
 	return Quota{
-		Nodes:            1000,
-		Watches:          128,
-		Transactions:     10,
-		TransactionNodes: 1024,
-		NodeSize:         2048,
-		Perms:            5,
-		PathLen:          2048,
-		Outstanding:      20,
-		Connections:      64,
+		Nodes:             1000,
+		Watches:           128,
+		Transactions:      10,
+		TransactionNodes:  1024,
+		TransactionMemory: 2560 << 10,
+		NodeSize:          2048,
+		Perms:             5,
+		PathLen:           2048,
+		Outstanding:       20,
+		Connections:       64,
 	}
 }
 
@@ -40,6 +46,7 @@ var quotaNames = []struct {
 	{"watches", func(q *Quota) *int { return &q.Watches }},
 	{"transactions", func(q *Quota) *int { return &q.Transactions }},
 	{"transaction-nodes", func(q *Quota) *int { return &q.TransactionNodes }},
+	{"transaction-memory", func(q *Quota) *int { return &q.TransactionMemory }},
 	{"node-size", func(q *Quota) *int { return &q.NodeSize }},
 	{"node-permissions", func(q *Quota) *int { return &q.Perms }},
 	{"path-max", func(q *Quota) *int { return &q.PathLen }},

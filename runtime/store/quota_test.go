@@ -141,3 +141,30 @@ func TestQuotaRequests(t *testing.T) {
 	a.want(TypeSetFeature, 0, "5|64|", "!EINVAL")
 	a.want(TypeSetFeature, 0, "0|0|", "!EBUSY")
 }
+
+func TestQuotaTransactionMemory(t *testing.T) {
+	w := newWorld(t, Options{Quota: Quota{TransactionMemory: 20000}})
+	w.home()
+	d := w.raw(5)
+	t1, t2 := d.begin(), d.begin()
+	value := strings.Repeat("x", 3000)
+	for range 100 { // one value at a time
+		d.want(TypeWrite, t1, "a|"+value, "OK|")
+	}
+	d.want(TypeWrite, t1, "b|"+value, "OK|")
+	d.want(TypeWrite, t2, "c|"+value, "OK|")
+	d.want(TypeWrite, t2, "d|"+value, "OK|")
+	d.want(TypeWrite, t2, "e|"+value, "OK|")
+	d.want(TypeWrite, t2, "f|"+value, "!ENOSPC")
+	d.want(TypeRead, t2, "g/"+strings.Repeat("n", 2000)+"|", "!ENOSPC")
+	d.want(TypeTransactionEnd, t2, "T|", "!ENOMEM")
+	d.want(TypeWrite, t1, "f|"+value, "OK|")
+	d.want(TypeTransactionEnd, t1, "T|", "OK|")
+	d.begin()
+	d.want(TypeResetWatches, 0, "|", "OK|")
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if n := w.s.domains[5].txBytes; n != 0 {
+		t.Errorf("%d bytes are counted for no transaction", n)
+	}
+}

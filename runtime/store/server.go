@@ -153,8 +153,15 @@ func (s *Server) resetSession(ses *session) {
 	for _, w := range ses.watches {
 		s.dropWatch(w)
 	}
-	ses.dom.transactions -= len(ses.transactions)
-	clear(ses.transactions)
+	for id := range ses.transactions {
+		s.endTransaction(ses, id)
+	}
+}
+
+func (s *Server) endTransaction(ses *session, id uint32) {
+	ses.dom.txBytes -= ses.transactions[id].bytes
+	ses.dom.transactions--
+	delete(ses.transactions, id)
 }
 
 func (s *Server) addWatch(w *watch) {

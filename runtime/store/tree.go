@@ -23,7 +23,7 @@ func (r *record) owner() platform.DomID { return r.perms[0].Dom }
 
 // view is the tree as a request sees it: the tree itself, or a transaction upon it.
 // Paths are absolute and valid. Errors are ENOENT, or ENOSPC where a transaction may
-// touch no more nodes.
+// touch no more nodes or hold no more bytes; the tree itself has none of the latter.
 type view interface {
 	// get returns a node's record and takes note of the reading.
 	get(path string) (*record, syscall.Errno)
@@ -32,9 +32,9 @@ type view interface {
 	// children returns the names of an existing node's children in order of making.
 	children(path string) []string
 	// insert adds a node whose parent exists and which doesn't.
-	insert(path, value string, perms []Perm)
+	insert(path, value string, perms []Perm) syscall.Errno
 	// update replaces an existing node's value and permissions.
-	update(path, value string, perms []Perm)
+	update(path, value string, perms []Perm) syscall.Errno
 	// remove removes an existing node that has no children and isn't the root.
 	remove(path string)
 	// owned is how many nodes a domain owns.
@@ -125,20 +125,22 @@ func (t *tree) children(path string) []string {
 	return out
 }
 
-func (t *tree) insert(path, value string, perms []Perm) {
+func (t *tree) insert(path, value string, perms []Perm) syscall.Errno {
 	n := &node{path: path}
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
 	n.link(t.nodes[parentPath(path)])
 	n.parent.gen = t.nextGen()
 	t.nodes[path] = n
 	t.own(n.owner(), 1)
+	return 0
 }
 
-func (t *tree) update(path, value string, perms []Perm) {
+func (t *tree) update(path, value string, perms []Perm) syscall.Errno {
 	n := t.nodes[path]
 	t.own(n.owner(), -1)
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
 	t.own(n.owner(), 1)
+	return 0
 }
 
 func (t *tree) remove(path string) {
