@@ -54,6 +54,10 @@ func (r *resolver) ring(parts *ringParts) {
 		return
 	}
 	r.slots(parts)
+	if r.diags.Len() > before {
+		return
+	}
+	r.echo(parts)
 	r.stride(parts)
 	parts.ok = r.diags.Len() == before
 }
@@ -212,7 +216,6 @@ func (r *resolver) slots(parts *ringParts) {
 			r.still(p, found)
 		}
 	}
-	r.echo(parts)
 }
 
 func (r *resolver) slotIDs(parts *ringParts, slots []*schema.Slot) {

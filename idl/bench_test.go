@@ -1,0 +1,48 @@
+package idl
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// thousand is a protocol of a thousand messages of ten fields.
+func thousand() []byte {
+	var b strings.Builder
+	b.WriteString("protocol thousand\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "/// Message %d.\nmessage m%d(", i, i)
+		for f := range 10 {
+			fmt.Fprintf(&b, "f%d u32, ", f)
+		}
+		b.WriteString(") from front\n")
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkThousandMessages(b *testing.B) {
+	src := thousand()
+	for b.Loop() {
+		if _, diags := Compile("thousand.idc", src); diags.Failed() {
+			b.Fatal(diags.Err())
+		}
+	}
+}
+
+// The whole compiler has half a second for this; the front half must leave most of it.
+func TestThousandMessagesInTime(t *testing.T) {
+	src := thousand()
+	best := time.Hour
+	for range 3 {
+		start := time.Now()
+		if _, diags := Vet("thousand.idc", src); diags.Failed() {
+			t.Fatal(diags.Err())
+		}
+		best = min(best, time.Since(start))
+	}
+	if best > 300*time.Millisecond {
+		t.Errorf("a thousand messages took %v, want less than 300 ms", best)
+	}
+	t.Logf("a thousand messages took %v", best)
+}
