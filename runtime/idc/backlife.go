@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/xenidc/idc/runtime/grant"
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
 )
@@ -27,7 +26,7 @@ type backEnd struct {
 	failure chan error // of a link, cap 1
 	own     store.State
 	settled bool // the front end has said Connected on this connection
-	cache   *grant.Cache
+	pages   mapper
 	links   []*backLink
 }
 
@@ -119,6 +118,14 @@ func (e *backEnd) offer(w *KeyWriter) {
 	}
 	if r.MaxQueues != "" {
 		w.Uint(r.MaxQueues, uint64(e.s.opt.queues))
+	}
+	e.publishOwn(w)
+}
+
+// publishOwn adds the keys that hold for all connections.
+func (e *backEnd) publishOwn(w *KeyWriter) {
+	if key := e.s.spec.Protocol.Persistent; key != "" {
+		w.Bool(key, !e.s.opt.unkept)
 	}
 	e.s.spec.Publish(w)
 }

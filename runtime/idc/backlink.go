@@ -16,6 +16,41 @@ import (
 // its queues (Linux: max_persistent_grants, drivers/block/xen-blkback/blkback.c).
 const persistent = 1056
 
+// mapper gives access to a front end's pages until Close.
+type mapper interface {
+	transport.Mapper
+	Close()
+}
+
+// newMapper keeps pages mapped if both ends agreed to that.
+func (e *backEnd) newMapper(r *KeyReader) mapper {
+	key := e.s.spec.Protocol.Persistent
+	if key == "" || !e.s.opt.unkept && r.Bool(key, false) {
+		return grant.NewCache(e.s.dom, e.front, persistent)
+	}
+	return oneRequest{e.s.dom, e.front}
+}
+
+// oneRequest maps pages for the time of one request, and no longer: a front end
+// that didn't agree to more takes its grants back when it has the answer.
+type oneRequest struct {
+	dom   platform.Domain
+	front platform.DomID
+}
+
+// MapEach maps pages of the front end.
+func (o oneRequest) MapEach(refs []platform.GrantRef, access platform.Access, pages []shm.Memory) error {
+	return o.dom.MapEach(o.front, refs, access, pages)
+}
+
+// UnmapEach ends a MapEach.
+func (o oneRequest) UnmapEach(refs []platform.GrantRef, access platform.Access, pages []shm.Memory) {
+	o.dom.UnmapEach(o.front, refs, access, pages)
+}
+
+// Close does nothing: nothing is kept.
+func (o oneRequest) Close() {}
+
 // backLink is what a back end makes for one ring of one connection.
 type backLink struct {
 	pages   platform.Mapping
@@ -48,7 +83,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.cache = grant.NewCache(e.s.dom, e.front, persistent)
+	e.pages = e.newMapper(r)
 	for i, o := range offers {
 		if err := e.link(o, abi); err != nil {
 			e.sever(err)
@@ -56,7 +91,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 		}
 	}
 	w := new(KeyWriter)
-	e.s.spec.Publish(w)
+	e.publishOwn(w)
 	if err := e.publish(ctx, store.StateConnected, w); err != nil {
 		e.sever(err)
 		return err
@@ -145,7 +180,7 @@ func (e *backEnd) serve(abi int) {
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
-			Ring: back, Channel: k.channel, Mapper: e.cache, Peer: e.front,
+			Ring: back, Channel: k.channel, Mapper: e.pages, Peer: e.front,
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: e.failed,
 		})
@@ -165,10 +200,10 @@ func (e *backEnd) sever(cause error) {
 		k.channel.Close()
 		k.pages.Unmap()
 	}
-	if e.cache != nil {
-		e.cache.Close()
+	if e.pages != nil {
+		e.pages.Close()
 	}
-	e.links, e.cache = nil, nil
+	e.links, e.pages = nil, nil
 	select {
 	case <-e.failure: // of a link that is gone now
 	default:

@@ -65,6 +65,9 @@ func (l *frontLife) prepare(ctx context.Context) error {
 		w.Uint(p.Ring.Order, uint64(order))
 	}
 	w.Text("protocol", p.ABIs[l.abi].Name)
+	if p.Persistent != "" {
+		w.Bool(p.Persistent, !l.opt.unkept)
+	}
 	l.spec.Publish(w)
 	if l.opt.publish != nil {
 		l.opt.publish(w)

@@ -18,6 +18,7 @@ type options struct {
 	fronts  int
 	spin    time.Duration
 	polled  bool
+	unkept  bool
 	abi     string
 	log     *slog.Logger
 
@@ -58,6 +59,11 @@ func Spin(d time.Duration) Option { return func(o *options) { o.spin = d } }
 // callers that may not sleep: blocking calls poll, and asynchronous ones end in
 // calls of Poll.
 func Polled() Option { return func(o *options) { o.polled = true } }
+
+// PersistentGrants says whether a back end may keep a front end's pages mapped between
+// requests, where the protocol lets the ends choose; both must want it. The default
+// is yes.
+func PersistentGrants(yes bool) Option { return func(o *options) { o.unkept = !yes } }
 
 // SpeakABI makes a front end speak the ABI of that name, for example "x86_32-abi",
 // instead of its machine's.

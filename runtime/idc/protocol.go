@@ -18,6 +18,10 @@ type Protocol struct {
 	DefaultABI int
 	Ring       RingSpec
 
+	// Persistent is the key by which both ends say that the back end may keep the
+	// front end's pages mapped ("feature-persistent"). Protocols without it always do.
+	Persistent string
+
 	MaxSegments int // most segments of one request, over all its forms
 	Direct      int // segments that fit in the request itself
 	SegmentSize int // bytes of a segment in a page of segments, 0 if there is no such form
