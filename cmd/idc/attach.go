@@ -1,0 +1,91 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/xenidc/idc/drivers/blkfront"
+	"github.com/xenidc/idc/drivers/nbd"
+	"github.com/xenidc/idc/generated/blk"
+	"github.com/xenidc/idc/runtime/idc"
+)
+
+// grace is how long requests in flight may take when the command is told to end. They
+// take longer only if the disk's server has gone.
+const grace = 5 * time.Second
+
+type attachCmd struct {
+	Name    string        `required:"" short:"n" placeholder:"NAME" help:"Name that the disk is served under."`
+	NBD     string        `name:"nbd" required:"" placeholder:"ADDRESS" help:"Where NBD clients come: unix:PATH or tcp:HOST:PORT. Whoever reaches it may use the disk."`
+	Wait    time.Duration `default:"10s" help:"How long to wait for the disk to be served."`
+	Queues  int           `default:"2" help:"Rings to ask for."`
+	Clients int           `default:"16" help:"Most NBD clients at once."`
+}
+
+// Help is shown by 'idc blk attach --help'.
+func (attachCmd) Help() string {
+	return `A line on standard output tells the NBD URI when clients may come. When the server of the disk
+ends or dies, requests wait until it is there again. SIGINT and SIGTERM end the command: requests
+in flight are finished first.
+
+Examples:
+  idc blk attach --name root --nbd unix:/tmp/root.sock
+  nbdcopy 'nbd+unix:///root?socket=/tmp/root.sock' copy.img
+  qemu-system-x86_64 -drive 'format=raw,file=nbd+unix:///root?socket=/tmp/root.sock'`
+}
+
+// attached is what is said about a disk that NBD clients can use.
+type attached struct {
+	Event    string `json:"event"` // attached
+	Name     string `json:"name"`
+	URI      string `json:"uri"`
+	Size     int64  `json:"size"`
+	Sector   int    `json:"sector_size"`
+	ReadOnly bool   `json:"read_only"`
+}
+
+// Run serves NBD clients until it is told to end.
+func (c *attachCmd) Run(e *env) (err error) {
+	dom, err := e.join("idc blk attach")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dom.Close()) }()
+	ctx, cancel, err := untilGone(e.ctx, dom)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	front, err := c.open(ctx, e, dom)
+	if err != nil {
+		return errors.Join(err, gone(ctx))
+	}
+	defer front.Close()
+	disk, err := blkfront.New(front)
+	if err != nil {
+		return err
+	}
+	l, err := nbd.Listen(c.NBD)
+	if err != nil {
+		return err
+	}
+	info := disk.Info()
+	e.say(attached{"attached", c.Name, nbd.URI(l, c.Name), info.Size, info.SectorSize, info.ReadOnly},
+		"attached %s: %s at %s", c.Name, size(info.Size), nbd.URI(l, c.Name))
+	s := nbd.Server{Name: c.Name, Disk: disk, Logger: e.log, MaxConns: c.Clients, Grace: grace}
+	return errors.Join(s.Serve(ctx, l), gone(ctx))
+}
+
+// open waits until the disk is there.
+func (c *attachCmd) open(ctx context.Context, e *env, dom idc.Domain) (*blk.Front, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Wait)
+	defer cancel()
+	front, err := blk.Open(ctx, dom, c.Name, frontOptions(e, c.Queues)...)
+	if err != nil {
+		return nil, waited(c.Wait, err)
+	}
+	return front, nil
+}

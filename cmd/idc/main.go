@@ -1,0 +1,123 @@
+//go:build linux
+
+// Command idc runs and inspects split device drivers: a broker for the processes of
+// one machine, disks served from image files and attached as NBD exports, the store,
+// and a demonstration of all of it. docs/idc.md is its manual.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for could not be done
+	exitUsage  = 2 // the command line makes no sense
+)
+
+// cli is the whole command line.
+type cli struct {
+	Platform platformFlag `default:"host" placeholder:"host[:PATH]" env:"IDC_PLATFORM" help:"Where domains live: processes of this machine, met at the broker whose socket is PATH (default: in your runtime directory)."`
+	LogLevel slog.Level   `default:"warn" placeholder:"LEVEL" help:"Least level that is logged to standard error: debug, info, warn or error."`
+	JSON     bool         `name:"json" help:"Print results as JSON, one value a line, for scripts."`
+
+	Broker     brokerCmd     `cmd:"" help:"Run the broker at which processes meet."`
+	Blk        blkCmd        `cmd:"" help:"Serve and attach disks."`
+	Store      storeCmd      `cmd:"" help:"Look at the store, and change it."`
+	Demo       demoCmd       `cmd:"" help:"Serve a disk from one process to another, kill the server on the way, and check every byte."`
+	Completion completionCmd `cmd:"" help:"Print a completion script for your shell."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+
+	DemoFront demoFrontCmd `cmd:"" hidden:""`
+}
+
+// env is what a command runs in.
+type env struct {
+	ctx            context.Context // ends with SIGINT or SIGTERM
+	stdout, stderr io.Writer
+	log            *slog.Logger
+	platform       platformFlag
+	json           bool
+	model          *kong.Application
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the command, but for the process.
+func run(args []string, stdout, stderr io.Writer) int {
+	var c cli
+	parser := newParser(&c, stdout, stderr)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		return usage(stderr, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	e := &env{
+		ctx: ctx, stdout: stdout, stderr: stderr, platform: c.Platform, json: c.JSON, model: parser.Model,
+		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel})),
+	}
+	if err := kctx.Run(e); err != nil {
+		return report(stderr, err)
+	}
+	return exitOK
+}
+
+// newParser builds the command line's grammar.
+func newParser(c *cli, stdout, stderr io.Writer) *kong.Kong {
+	return kong.Must(c,
+		kong.Name("idc"),
+		kong.Description("Split device drivers between mutually distrusting domains, over shared memory.\n\nTry 'idc demo'."),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.UsageOnError(),
+	)
+}
+
+// usage reports a command line that can't be understood.
+func usage(stderr io.Writer, err error) int {
+	command := "idc"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Command() != "" {
+		command = "idc " + plainCommand(parse.Context.Command())
+	}
+	fmt.Fprintf(stderr, "idc: %v\nRun '%s --help' for usage and examples.\n", err, strings.TrimSpace(command))
+	return exitUsage
+}
+
+// plainCommand drops the arguments of kong's name for a command, such as
+// "store read <path>".
+func plainCommand(name string) string {
+	name, _, _ = strings.Cut(name, " <")
+	return name
+}
+
+// report reports what failed, and what to do about it where that is known.
+func report(stderr io.Writer, err error) int {
+	var u usageError
+	if errors.As(err, &u) {
+		return usage(stderr, err)
+	}
+	fmt.Fprintf(stderr, "idc: %v\n", err)
+	return exitFailed
+}
+
+// usageError says that a command line makes no sense although it parses.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
