@@ -245,9 +245,15 @@ func (l *frontLife) appear(ctx context.Context, back platform.DomID) (err error)
 	return l.request(ctx, requestPath(p.Device, l.name, l.dom.ID(), l.dev))
 }
 
-// request creates the node that asks the service for a back end.
+// request creates the node that asks the service for a back end, if the service is
+// there: else we would make its directory, and own what the next back end needs. Of
+// a service that was withdrawn just now, the watch of its name will tell.
 func (l *frontLife) request(ctx context.Context, path string) error {
+	service := servicePath(l.spec.Protocol.Device, l.name)
 	err := l.c.Transaction(ctx, func(tx store.Tx) error {
+		if there, err := l.c.Exists(ctx, tx, service); err != nil || !there {
+			return err
+		}
 		if err := l.c.Write(ctx, tx, path, l.frontDir()); err != nil {
 			return err
 		}
