@@ -19,7 +19,7 @@ import (
 
 // answerTime bounds how long we wait for a peer's answer: a peer that is stopped,
 // or means harm, must not hold a caller for ever.
-const answerTime = 10 * time.Second
+var answerTime = 10 * time.Second
 
 // errSilent says that a peer doesn't answer.
 var errSilent = errors.New("the peer doesn't answer")
