@@ -135,8 +135,12 @@ func (l *frontLife) connect(ctx context.Context) error {
 		return err
 	}
 	l.rings.Store(uint32(len(links)))
-	for i, link := range links {
-		l.queues[i].Attach(link, link.Pool.Close)
+	for i, q := range l.queues {
+		if i < len(links) {
+			q.Attach(links[i], links[i].Pool.Close)
+		} else {
+			q.Strand(fmt.Errorf("%w: the back end has fewer rings than before", ErrDisconnected))
+		}
 	}
 	l.pause = retryFirst
 	l.setUp(l.back)

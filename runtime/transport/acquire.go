@@ -38,7 +38,7 @@ func (q *Queue) acquire(user []byte, dir Direction, segments int) (*Txn, error) 
 	switch {
 	case q.cause != nil:
 		return nil, q.cause
-	case len(q.free) == 0, len(user) > 0 && q.link == nil:
+	case len(q.free) == 0, len(user) > 0 && (q.link == nil || q.starved):
 		return nil, nil
 	case len(user) > 0 && pagesOf(len(user)) > min(segments, q.link.MaxSegments):
 		return nil, ErrTooLong

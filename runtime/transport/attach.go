@@ -7,7 +7,7 @@ func (q *Queue) Attach(l *Link, freed func()) {
 	l.freed = freed
 	l.hold()
 	q.mu.Lock()
-	q.link = l
+	q.link, q.stranded = l, nil
 	notify := q.push()
 	done := q.takeFinished()
 	q.nudge()
@@ -59,14 +59,30 @@ func (q *Queue) Close(cause error) {
 		return
 	}
 	q.cause = cause
+	q.expel(cause)
+	close(q.stop)
+}
+
+// Strand is for a queue that gets no link on this connection, although others of the
+// same endpoint do, because the peer has fewer rings than before: what waits on it
+// ends with cause, and so does what comes until the next Attach.
+func (q *Queue) Strand(cause error) {
+	q.mu.Lock()
+	q.stranded = cause
+	q.expel(cause)
+}
+
+// expel ends everything that is queued. It is entered with the lock and leaves
+// without.
+func (q *Queue) expel(cause error) {
 	for q.head != nil {
 		q.end(q.dequeue(), cause)
 	}
+	q.starved = false
 	done := q.takeFinished()
 	q.nudge()
 	q.mu.Unlock()
 	q.deliver(nil, done)
-	close(q.stop)
 }
 
 // Outstanding is how many transactions are under way or queued.

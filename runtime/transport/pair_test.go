@@ -129,6 +129,11 @@ func (p *pair) disconnect(cause error) {
 	}
 	p.channel.Close()
 	p.queue.Detach(cause)
+	p.abandon()
+}
+
+// abandon is the back end's part of disconnect.
+func (p *pair) abandon() {
 	p.server.Stop(true)
 	p.far.Close()
 	p.mapping.Unmap()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,8 @@ type Queue struct {
 	waiters  int      // goroutines waiting on slots
 	link     *Link    // nil while disconnected
 	cause    error    // terminal, nil while the queue is open
+	stranded error    // why there is nobody to send to, although others have
+	starved  bool     // a queued transaction waits for pages
 	head     *Txn     // queued, not on the ring: oldest first
 	tail     *Txn
 	inflight int  // on the ring
@@ -94,8 +97,8 @@ func (q *Queue) Pages(depth, segments int) int {
 // submit queues t and moves what is queued onto the ring.
 func (q *Queue) submit(t *Txn) {
 	q.mu.Lock()
-	if q.cause != nil {
-		t.err, t.over = q.cause, true
+	if cause := cmp.Or(q.cause, q.stranded); cause != nil {
+		t.err, t.over = cause, true
 		q.mu.Unlock()
 		t.finish()
 		return
@@ -136,14 +139,34 @@ func (q *Queue) push() *Link {
 	if l == nil || q.head == nil {
 		return nil
 	}
-	put := 0
-	for q.head != nil && l.Ring.Free() > 0 && q.ready(q.head, l) {
-		put += q.put(q.dequeue(), l)
+	put, starved := 0, (*Txn)(nil)
+	for q.head != nil && l.Ring.Free() > 0 {
+		t := q.dequeue()
+		if q.ready(t, l) {
+			put += q.put(t, l)
+			continue
+		}
+		t.next, t.queued, starved = starved, true, t
 	}
+	q.requeue(starved)
 	if put > 0 && l.Ring.Push() {
 		return l
 	}
 	return nil
+}
+
+// requeue puts those that found no pages back in front, in their order. While there
+// are any, nobody else is given pages, so that they get theirs.
+func (q *Queue) requeue(starved *Txn) {
+	q.starved = starved != nil
+	for starved != nil {
+		t := starved
+		starved = t.next
+		t.next = q.head
+		if q.head = t; t.next == nil {
+			q.tail = t
+		}
+	}
 }
 
 // ready makes sure that t's pages belong to this connection. It is false while

@@ -242,3 +242,65 @@ func TestNothingAllocated(t *testing.T) {
 		})
 	}
 }
+
+// After a reconnect to another domain a shared buffer needs pages to be bounced
+// through. Those that got pages meanwhile must not keep it from them for ever.
+func TestReplayedBufferGetsPages(t *testing.T) {
+	p := newPair(t)
+	p.connect()
+	b := must[*grant.Buffer](t)(grant.NewBuffer(p.front, p.back.ID(), maxSegs*shm.PageSize))
+	defer b.Close()
+	p.buffers.Add(b)
+	p.server.Stop(true) // nothing is answered on this connection
+	errs := make(chan error, 64)
+	go func() {
+		_, err := p.do(context.Background(), 1, 5, b.Bytes(), true)
+		errs <- err
+	}()
+	for p.queue.Outstanding() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	p.channel.Close()
+	p.queue.Detach(transport.ErrDisconnected)
+	p.buffers.Remove(b)
+	p.abandon()
+	for range cap(errs) - 1 {
+		go func() {
+			_, err := p.do(context.Background(), 1, 6, make([]byte, maxSegs*shm.PageSize), true)
+			errs <- err
+		}()
+	}
+	p.connect()
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if !bytes.Equal(b.Bytes(), bytes.Repeat([]byte{5}, maxSegs*shm.PageSize)) {
+		t.Error("the replayed transfer left the wrong bytes")
+	}
+}
+
+func TestStrandedQueue(t *testing.T) {
+	p := newPair(t)
+	x := must[*transport.Txn](t)(p.queue.Begin(context.Background(), nil, 0, 0))
+	done := make(chan error)
+	go func() {
+		_, err := p.do(context.Background(), 0, 1, nil, true)
+		done <- err
+	}()
+	for p.queue.Outstanding() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	p.queue.Strand(transport.ErrDisconnected)
+	if err := <-done; !errors.Is(err, transport.ErrDisconnected) {
+		t.Errorf("queued: %v", err)
+	}
+	if err := x.Run(context.Background(), (&call{}).encode, true); !errors.Is(err, transport.ErrDisconnected) {
+		t.Errorf("held: %v", err)
+	}
+	p.connect()
+	if v, err := p.do(context.Background(), 0, 1, nil, true); err != nil || v != 2 {
+		t.Errorf("after the next connect: %d, %v", v, err)
+	}
+}
