@@ -31,8 +31,8 @@ func domainPrefix(p string) int {
 }
 
 // node finds the node of a path from the wire, of which the client wants rights. Where
-// the node isn't there, ENOENT tells only those who have the rights at the nearest
-// node above; others get EACCES (errno_from_parents, tools/xenstored/core.c). The
+// the node isn't there, ENOENT tells only those who have some of the rights at the
+// nearest node above; others get EACCES (errno_from_parents, tools/xenstored/core.c). The
 // absolute path is returned whenever it is valid.
 func (r *request) node(p string, want Rights) (string, *record, syscall.Errno) {
 	abs, errno := r.path(p)
@@ -48,7 +48,7 @@ func (r *request) node(p string, want Rights) (string, *record, syscall.Errno) {
 			continue
 		case e != 0:
 			return abs, nil, e
-		case r.ses.rights(above.perms)&want != want:
+		case r.ses.rights(above.perms)&want == 0:
 			return abs, nil, syscall.EACCES
 		}
 		return abs, nil, syscall.ENOENT
@@ -86,13 +86,12 @@ func (r *request) directory() (string, syscall.Errno) {
 	if rec.nameBytes > MaxPayload {
 		return "", syscall.E2BIG
 	}
-	return r.names(abs, rec), 0
+	return r.names(abs), 0
 }
 
 // names is the list of a node's children as the wire has it.
-func (r *request) names(abs string, rec *record) string {
+func (r *request) names(abs string) string {
 	var b strings.Builder
-	b.Grow(rec.nameBytes)
 	for _, name := range r.v.children(abs) {
 		b.WriteString(name)
 		b.WriteByte(0)
@@ -113,7 +112,7 @@ func (r *request) directoryPart() (string, syscall.Errno) {
 		return "", errno
 	}
 	gen := strconv.FormatUint(rec.gen, 10) + "\x00"
-	names := r.names(abs, rec)
+	names := r.names(abs)
 	off, err := strconv.ParseUint(args[1], 10, 31)
 	if err != nil || int(off) >= len(names) {
 		return gen + "\x00", 0

@@ -383,3 +383,50 @@ func (w *world) life(dom platform.DomID) {
 		}
 	}
 }
+
+// TestDoomedTransaction: one that others have overtaken can't be committed, and until
+// it ends it harms nobody.
+func TestDoomedTransaction(t *testing.T) {
+	w := newWorld(t)
+	w.home()
+	d, other := w.raw(5), w.raw(5)
+
+	tx := d.begin()
+	d.want(TypeDirectory, tx, "/local/domain/5|", "")
+	other.want(TypeWrite, 0, "x/deep/er|", "OK|")
+	d.want(TypeRm, tx, "x|", "OK|") // a child that it has not seen come
+	d.want(TypeDirectory, tx, "/local/domain/5|", "")
+	d.want(TypeDirectoryPart, tx, "/local/domain/5|0|", fmt.Sprintf("%s||", w.generation(d, tx)))
+	d.want(TypeTransactionEnd, tx, "T|", "!EAGAIN")
+
+	tx = d.begin()
+	d.want(TypeWrite, tx, "y|", "OK|")
+	other.want(TypeWrite, 0, "y|", "OK|")
+	d.want(TypeDirectory, tx, "/local/domain/5|", "x|y|")
+	d.want(TypeTransactionEnd, tx, "T|", "!EAGAIN")
+
+	d.want(TypeMkdir, 0, "z|", "OK|")
+	tx = d.begin()
+	d.want(TypeRead, tx, "z/1|", "!ENOENT")
+	other.want(TypeWrite, 0, "z/1|", "OK|")
+	d.want(TypeRm, tx, "z|", "!ENOENT")
+	d.want(TypeTransactionEnd, tx, "T|", "!EAGAIN")
+
+	tx = d.begin()
+	d.want(TypeDirectory, tx, "z|", "1|")
+	other.want(TypeRm, 0, "z|", "OK|")
+	d.want(TypeDirectory, tx, "z|", "")
+	d.want(TypeWrite, tx, "z/1/2/3|", "OK|")
+	d.want(TypeTransactionEnd, tx, "T|", "!EAGAIN")
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	checkTree(t, w.s.tree)
+}
+
+// generation is that of domain 5's subtree as a transaction sees it.
+func (w *world) generation(r *raw, tx uint32) string {
+	w.t.Helper()
+	got, _ := r.ask(TypeDirectoryPart, tx, "/local/domain/5|0|")
+	gen, _, _ := strings.Cut(got, "|")
+	return gen
+}

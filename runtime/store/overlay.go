@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 	"syscall"
 
@@ -130,8 +131,20 @@ func (o *overlay) children(path string) []string {
 	s := o.touched(path)
 	var out []string
 	if n := o.base.nodes[path]; n != nil && !s.fresh {
+		// A child of the tree's that was made here, too, is there twice only when others
+		// have made it since: the commit will fail, but no name may come twice.
+		hidden := s.removed
+		if n.gen != s.seen && len(s.added) > 0 {
+			hidden = maps.Clone(hidden)
+			if hidden == nil {
+				hidden = map[string]struct{}{}
+			}
+			for _, name := range s.added {
+				hidden[name] = struct{}{}
+			}
+		}
 		for c := n.first; c != nil; c = c.next {
-			if _, gone := s.removed[c.name()]; !gone {
+			if _, gone := hidden[c.name()]; !gone {
 				out = append(out, c.name())
 			}
 		}
