@@ -1,0 +1,52 @@
+//go:build linux
+
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestDefaultDir(t *testing.T) {
+	dir := t.TempDir()
+	if got, want := defaultDir(dir, 1), filepath.Join(dir, "xenidc"); got != want {
+		t.Errorf("with a runtime directory: %s, want %s", got, want)
+	}
+	const nobody = 987654321 // has no /run/user
+	want := filepath.Join(os.TempDir(), "xenidc-"+strconv.Itoa(nobody))
+	for _, runtimeDir := range []string{"", filepath.Join(dir, "missing")} {
+		if got := defaultDir(runtimeDir, nobody); got != want {
+			t.Errorf("with runtime directory %q: %s, want %s", runtimeDir, got, want)
+		}
+	}
+}
+
+func TestDefaultPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	for range 2 {
+		got, err := DefaultPath()
+		if want := filepath.Join(dir, "xenidc", "broker.sock"); err != nil || got != want {
+			t.Fatalf("%s, %v; want %s", got, err, want)
+		}
+	}
+	home := filepath.Join(dir, "xenidc")
+	if err := os.Chmod(home, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DefaultPath(); err == nil || !strings.Contains(err.Error(), "chmod 0700") {
+		t.Errorf("a directory open to others: %v", err)
+	}
+	if err := os.Remove(home); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, home); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DefaultPath(); err == nil {
+		t.Error("a symbolic link was followed")
+	}
+}
