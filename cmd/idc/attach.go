@@ -21,7 +21,7 @@ type attachCmd struct {
 	Name    string        `required:"" short:"n" placeholder:"NAME" help:"Name that the disk is served under."`
 	NBD     string        `name:"nbd" required:"" placeholder:"ADDRESS" help:"Where NBD clients come: unix:PATH or tcp:HOST:PORT. Whoever reaches it may use the disk."`
 	Wait    time.Duration `default:"10s" help:"How long to wait for the disk to be served."`
-	Queues  int           `default:"2" help:"Rings to ask for."`
+	Queues  int           `default:"1" help:"Rings to ask for."`
 	Clients int           `default:"16" help:"Most NBD clients at once."`
 }
 
