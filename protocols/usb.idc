@@ -239,7 +239,7 @@ message port_changed(portnum, speed) from back credit on conn {
 keys from toolstack in back by initialising {
 	/// How many ports the host controller has.
 	"num-ports" u8 1 to max_portnr
-	"usb-ver"   spec_version usb11 to usb20
+	"usb-ver"   spec_version 1 to 2
 	/// What is plugged into the port, as Linux names it, such as 3-1.5. Empty: nothing.
 	"port/%u"   string optional each 1 to "num-ports"
 	/// Which kind of back serves it.

@@ -1,6 +1,9 @@
 package resolve
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/xenidc/idc/idl/diag"
 	"github.com/xenidc/idc/idl/schema"
 	"github.com/xenidc/idc/idl/syntax"
@@ -9,7 +12,7 @@ import (
 // allCalls resolves transactions and messages, on the file's own rings or on ones that the compiler draws.
 func (r *resolver) allCalls() {
 	r.findStatus()
-	if r.drawn == nil && !r.anyBody() {
+	if r.drawn == nil && !r.anyBody() && !slices.Contains(slices.Collect(maps.Values(r.file.Broken)), "ring") {
 		r.choose()
 		return
 	}
@@ -128,7 +131,7 @@ func (r *resolver) soleRing(n *syntax.Name, c clauses) *schema.Ring {
 		return c.ring
 	case len(r.p.Rings) == 1:
 		return r.p.Rings[0]
-	case len(r.p.Rings) > 1:
+	case len(r.p.Rings) > 1 && len(r.file.Broken) == 0:
 		r.diags.Add(diag.RingShape, n.Span(), "`%s` doesn't say on which ring it is", n.Text).
 			Because("the protocol has %d", len(r.p.Rings)).Try("add `on` and the ring's name")
 	}

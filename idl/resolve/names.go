@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -137,6 +138,9 @@ func (r *resolver) unknown(n *syntax.Name, kind string, known []string) {
 }
 
 func (r *resolver) unknownAt(at diag.Span, text, kind string, known []string) {
+	if r.excused(text, kind) {
+		return
+	}
 	d := r.diags.Add(diag.UnknownName, at, "there is no %s `%s`", kind, text)
 	switch near := nearest(text, known); {
 	case near != "":
@@ -146,6 +150,14 @@ func (r *resolver) unknownAt(at diag.Span, text, kind string, known []string) {
 	default:
 		d.Because("nothing of that name is declared").Try("declare it, or correct the name")
 	}
+}
+
+// excused tells whether the name may be missing only because its declaration couldn't be parsed.
+func (r *resolver) excused(text, kind string) bool {
+	if _, broken := r.file.Broken[text]; broken {
+		return true
+	}
+	return strings.HasPrefix(kind, "key") && slices.Contains(slices.Collect(maps.Values(r.file.Broken)), "keys")
 }
 
 // nearest finds the known name that a slip of the finger may have meant.

@@ -298,7 +298,7 @@ type KeyAttr struct {
 	PerQueue   bool        `parser:"| @'per' 'queue'"`
 	Each       *KeyRange   `parser:"| 'each' @@"`
 	Since      *Value      `parser:"| 'since' @@"`
-	Range      *KeyRange   `parser:"| @@ )"`
+	Range      *KeyRange   `parser:"| (?= '-' | Number ) @@ )"`
 }
 
 // KeyDefault is what an absent key counts as.

@@ -17,37 +17,62 @@ type File struct {
 	Source string
 	Decls  []*Decl       // those that could be parsed
 	Tokens []lexer.Token // all of them, comments included
+	// Broken is what the declarations that couldn't be parsed would have declared: the kind by the name. Whoever misses
+	// them knows that they have been complained about.
+	Broken map[string]string
 }
 
-// parser is built once; building reflects over the whole grammar.
-var parser = participle.MustBuild[Decl](participle.Lexer(definition{symbols}), participle.UseLookahead(lookahead))
+// parser and strict are built once; building reflects over the whole grammar.
+var (
+	parser = participle.MustBuild[Decl](participle.Lexer(definition{symbols}), participle.UseLookahead(lookahead))
+	// strict never takes a step back, so it often fails nearer to the mistake. It is asked only where parser failed.
+	strict = participle.MustBuild[Decl](participle.Lexer(definition{symbols}), participle.UseLookahead(0))
+)
 
 // lookahead is the most tokens that the grammar needs to choose: `length of data` against the field `length`.
-const lookahead = 3
+const lookahead = 2
 
 // Parse reads one file. It always returns a File, which lacks the declarations that diags complains about.
 func Parse(name string, src []byte, diags *diag.List) *File {
-	f := &File{Name: name, Source: string(src)}
+	f := &File{Name: name, Source: string(src), Broken: map[string]string{}}
 	f.Tokens = scan(name, f.Source, diags)
 	for _, chunk := range split(f.Tokens) {
 		if d := parseDecl(chunk, diags); d != nil {
 			f.Decls = append(f.Decls, d)
+		} else if kind, name := headOf(chunk); kind != "" {
+			f.Broken[name] = kind
 		}
 	}
 	return f
 }
 
 func parseDecl(tokens []lexer.Token, diags *diag.List) *Decl {
-	peeker, err := lexer.Upgrade(&replay{tokens: tokens})
-	if err != nil {
-		return nil // a replay doesn't fail
-	}
-	decl, err := parser.ParseFromLexer(peeker)
+	decl, err := parseWith(parser, tokens)
 	if err == nil {
 		return decl
 	}
+	if _, nearer := parseWith(strict, tokens); offset(nearer) > offset(err) {
+		err = nearer
+	}
 	report(tokens, err, diags)
 	return nil
+}
+
+func parseWith(p *participle.Parser[Decl], tokens []lexer.Token) (*Decl, error) {
+	peeker, err := lexer.Upgrade(&replay{tokens: tokens})
+	if err != nil {
+		return nil, err // a replay doesn't fail
+	}
+	return p.ParseFromLexer(peeker)
+}
+
+// offset is where a parser gave up.
+func offset(err error) int {
+	var at participle.Error
+	if !errors.As(err, &at) {
+		return -1
+	}
+	return at.Position().Offset
 }
 
 // starters are the words that begin a declaration.
@@ -122,11 +147,15 @@ func (r *replay) Next() (lexer.Token, error) {
 		return r.tokens[r.at-1], nil
 	}
 	var end lexer.Position
-	if n := len(r.tokens); n > 0 {
-		last := r.tokens[n-1]
+	for n := len(r.tokens) - 1; n >= 0; n-- {
+		last := r.tokens[n]
+		if last.Type == EOL {
+			continue
+		}
 		end = last.Pos
 		end.Offset += len(last.Value)
 		end.Column += len(last.Value)
+		break
 	}
 	return lexer.EOFToken(end), nil
 }

@@ -22,8 +22,8 @@ func report(tokens []lexer.Token, err error, diags *diag.List) {
 	bad := unexpected.Unexpected
 	d := diags.Add(diag.Syntax, SpanOf(bad), "%s doesn't belong here", spell(bad))
 	what := declName(tokens)
-	if expect := tidyExpect(unexpected.Expect); expect != "" {
-		d.Because("in %s, %s should follow here", what, expect)
+	if expect := expected(unexpected); expect != "" {
+		d.Because("in %s, %s should be here", what, expect)
 	} else {
 		d.Because("%s doesn't go on like that", what)
 	}
@@ -62,7 +62,8 @@ func unclosed(tokens []lexer.Token) *lexer.Token {
 	return &tokens[stack[len(stack)-1]]
 }
 
-func declName(tokens []lexer.Token) string {
+// headOf finds the words that a declaration begins with: its kind, and the name or word after that.
+func headOf(tokens []lexer.Token) (kind, name string) {
 	for i, t := range tokens {
 		if t.Type != Ident {
 			continue
@@ -72,11 +73,22 @@ func declName(tokens []lexer.Token) string {
 			continue
 		}
 		if i+1 < len(tokens) && tokens[i+1].Type == Ident {
-			return fmt.Sprintf("`%s %s`", t.Value, tokens[i+1].Value)
+			name = tokens[i+1].Value
 		}
-		return fmt.Sprintf("`%s`", t.Value)
+		return t.Value, name
 	}
-	return "a declaration"
+	return "", ""
+}
+
+func declName(tokens []lexer.Token) string {
+	switch kind, name := headOf(tokens); {
+	case kind == "":
+		return "a declaration"
+	case name == "":
+		return fmt.Sprintf("`%s`", kind)
+	default:
+		return fmt.Sprintf("`%s %s`", kind, name)
+	}
 }
 
 func spell(t lexer.Token) string {
@@ -91,14 +103,23 @@ func spell(t lexer.Token) string {
 	return "`" + t.Value + "`"
 }
 
-// tidyExpect makes participle's EBNF fragment readable, or gives up on it.
-func tidyExpect(s string) string {
-	s = strings.NewReplacer("<ident>", "a name", "<string>", "text in quotes", "<number>", "a number", "<eol>",
-		"the end of the line", `"`, "`").Replace(s)
-	if len(s) > 60 || strings.ContainsAny(s, "()?*|") {
-		return ""
+// productions are the grammar's names of what can't be spelled out.
+var productions = map[string]string{
+	"Name": "a name", "Path": "a name", "Str": "text in quotes", "Value": "a number or constant", "Type": "a type",
+	"Bound": "a number or a key in quotes", "Source": "a value", "KeyType": "a type", "Param": "an argument",
+}
+
+// expected is the first thing that the parser would have accepted, or "" if that can't be said in a few words.
+func expected(err *participle.UnexpectedTokenError) string {
+	_, text, _ := strings.Cut(err.Message(), " (expected ")
+	first, _, _ := strings.Cut(strings.TrimSuffix(text, ")"), " ")
+	if first == `"}"` {
+		return "a comma, the end of the line or `}`"
 	}
-	return s
+	if len(first) > 2 && first[0] == '"' && first[len(first)-1] == '"' {
+		return "`" + strings.Trim(first, `"`) + "`"
+	}
+	return productions[first]
 }
 
 // SpanOf is the place of a token.

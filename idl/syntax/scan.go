@@ -150,7 +150,7 @@ func (s *scanner) number(rest string) {
 			Because("a number is decimal, or hexadecimal after `0x`, may hold `_` between digits, and fits 64 bits").
 			Try("write it as in `4096` or `0x1000`")
 		s.emit(Number, n)
-		s.tokens[len(s.tokens)-1].Value = "0"
+		s.tokens[len(s.tokens)-1].Value = "1" // harmless nearly everywhere
 		return
 	}
 	s.emit(Number, n)

@@ -1,0 +1,34 @@
+/// An example.
+protocol example
+
+unit sectors = 512 bytes
+
+segment piece {
+	gref   gref
+	offset u16 in bytes
+	length u16 in bytes
+	covers length from offset
+}
+
+struct request { id u32, count u32, start u32 in sectors, pieces piece[count] up to 8 }
+
+struct response { id u32, result u32 }
+
+ring requests {
+	request  request
+	response response
+	id       id
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+
+/// Writes.
+transaction write(start, data bulk from front) -> (result) {
+	form direct request { pieces = data }
+	split data advancing start
+}

@@ -1,0 +1,7 @@
+/// An example.
+protocol example
+
+struct tree { value u32, left tree }
+
+/// Plants.
+transaction plant(tree tree)

@@ -1,0 +1,7 @@
+/// An example.
+protocol example version 2
+
+open enum color u8 { red = 0, green = 1 since 2 }
+
+/// Paints.
+transaction paint(color color)

@@ -1,0 +1,6 @@
+/// An example.
+protocol example
+
+keys from back by connected {
+	"feature" bool default "yes"
+}

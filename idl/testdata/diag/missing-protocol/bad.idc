@@ -1,0 +1,2 @@
+/// Paints.
+transaction paint(color u32)

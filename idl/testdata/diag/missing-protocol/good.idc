@@ -1,0 +1,5 @@
+/// An example.
+protocol example
+
+/// Paints.
+transaction paint(color u32)

@@ -1,0 +1,22 @@
+/// An example.
+protocol example
+
+struct request { id u32, value u32 }
+
+struct response { id u32, result u32 }
+
+ring requests {
+	request  request
+	response response
+	id       id
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+
+/// Doubles a number.
+transaction double(value u32) -> (result u32)

@@ -1,0 +1,5 @@
+/// An example.
+protocol example
+
+/// Paints.
+transaction paint_all(color u32)

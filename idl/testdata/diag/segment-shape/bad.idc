@@ -1,0 +1,25 @@
+/// An example.
+protocol example
+
+segment piece {
+	gref   gref
+	offset u16 in bytes
+	length u16 in bytes
+}
+
+struct request { id u32, count u32, pieces piece[count] up to 8 }
+
+struct response { id u32, result u32 }
+
+ring requests {
+	request  request
+	response response
+	id       id
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}

@@ -1,0 +1,25 @@
+/// An example.
+protocol example
+
+struct request { id u32, value u32, digits u32 }
+
+struct response { id u32, result u32 }
+
+ring requests {
+	request  request
+	response response
+	id       id
+	pages    "ring-ref"
+	slot     16
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+
+/// Rounds a number.
+transaction round(value, digits) -> (result) {
+	form direct request {}
+}

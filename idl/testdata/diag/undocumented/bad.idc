@@ -1,0 +1,4 @@
+/// An example.
+protocol example
+
+transaction paint(color u32)

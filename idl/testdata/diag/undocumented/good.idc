@@ -1,0 +1,5 @@
+/// An example.
+protocol example
+
+/// Paints the whole screen.
+transaction paint(color u32)

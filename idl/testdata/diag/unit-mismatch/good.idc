@@ -1,0 +1,26 @@
+/// An example.
+protocol example
+
+unit sectors = 512 bytes
+
+struct request { id u32, start u32 in sectors }
+
+struct response { id u32, result u32 }
+
+ring requests {
+	request  request
+	response response
+	id       id
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+
+/// Reads.
+transaction read(offset u32 in sectors) -> (result) {
+	form direct request { start = offset }
+}

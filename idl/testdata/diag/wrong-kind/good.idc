@@ -1,0 +1,7 @@
+/// An example.
+protocol example
+
+unit blocks = 4 KiB
+
+/// Reads.
+transaction read(start u64 in blocks)
