@@ -24,7 +24,8 @@ type row struct {
 	Rate      float64            `json:"ops_per_second"`
 	Bandwidth float64            `json:"bytes_per_second,omitempty"`
 	CPU       float64            `json:"cpu_ns_per_op"` // of both processes
-	Spread    float64            `json:"spread"`        // slowest run over fastest
+	Allocs    float64            `json:"allocs_per_op"` // of the front process
+	Spread    float64            `json:"spread"`        // fastest run over slowest
 	P50       float64            `json:"p50_ns"`
 	P90       float64            `json:"p90_ns"`
 	P99       float64            `json:"p99_ns"`
@@ -56,18 +57,19 @@ func summarize(results []*result) (rows []row) {
 }
 
 func (r *result) row() row {
-	var rates, cpu []float64
+	var rates, cpu, allocs []float64
 	hist := new(measure.Histogram)
 	for _, s := range r.samples {
 		rates = append(rates, float64(s.Ops)/s.Time.Seconds())
 		cpu = append(cpu, float64(s.CPU)/float64(s.Ops))
+		allocs = append(allocs, float64(s.Allocs)/float64(s.Ops))
 		hist.Merge(&s.Hist)
 	}
 	rate := median(rates)
 	p := func(v float64) float64 { return float64(hist.Percentile(v)) }
 	return row{
 		Group: r.Group, Name: r.Name, Bytes: r.Bytes,
-		PerOp: 1e9 / rate, Rate: rate, Bandwidth: rate * float64(r.Bytes), CPU: median(cpu),
+		PerOp: 1e9 / rate, Rate: rate, Bandwidth: rate * float64(r.Bytes), CPU: median(cpu), Allocs: median(allocs),
 		Spread: slices.Max(rates) / slices.Min(rates),
 		P50:    p(50), P90: p(90), P99: p(99), P999: p(99.9),
 	}
@@ -91,7 +93,7 @@ func printJSON(w io.Writer, load string, results []*result) error {
 
 func printTable(w io.Writer, load string, results []*result) error {
 	fmt.Fprintf(w, "%s, %d CPUs, load average before: %s\n", runtime.Version(), runtime.NumCPU(), load)
-	fmt.Fprintln(w, "Medians of the runs; per op is by rate; CPU is of both processes; x NAME is how many times as fast as that.")
+	fmt.Fprintln(w, "Medians of the runs; per op is by rate; CPU is of both processes, allocs of the front end; x NAME is how many times as fast as that.")
 	rows := summarize(results)
 	for len(rows) > 0 {
 		n := slices.IndexFunc(rows, func(r row) bool { return r.Group != rows[0].Group })
@@ -114,7 +116,7 @@ func printGroup(w io.Writer, rows []row) error {
 	if rows[0].Bytes > 0 {
 		head = append(head, "bytes/s")
 	}
-	head = append(head, "p50", "p99", "CPU/op", "spread")
+	head = append(head, "p50", "p99", "CPU/op", "allocs", "spread")
 	for _, r := range rivals {
 		head = append(head, "x "+r)
 	}
@@ -148,7 +150,7 @@ func (r *row) cells(width int, rivals []string) []string {
 	if r.Bytes > 0 {
 		cells = append(cells, quantity(r.Bandwidth, "B"))
 	}
-	cells = append(cells, duration(r.P50), duration(r.P99), duration(r.CPU), fmt.Sprintf("%.2f", r.Spread))
+	cells = append(cells, duration(r.P50), duration(r.P99), duration(r.CPU), fmt.Sprintf("%.0f", r.Allocs), fmt.Sprintf("%.2f", r.Spread))
 	for _, name := range rivals {
 		cells = append(cells, fmt.Sprintf("%.2f", r.Times[name]))
 	}

@@ -36,7 +36,8 @@ func (f *Flow) Begin() (timed bool) {
 // End notes the end of an operation.
 func (f *Flow) End(err error) {
 	if err != nil {
-		f.err.CompareAndSwap(nil, &err)
+		first := err // a copy, so that err needn't be on the heap each time
+		f.err.CompareAndSwap(nil, &first)
 	}
 	f.ended.Add(1)
 }

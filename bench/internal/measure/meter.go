@@ -4,6 +4,7 @@ package measure
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,8 @@ type Sample struct {
 	Ops  uint64
 	Time time.Duration
 	CPU  time.Duration // of both processes
+	// Allocs counts what this process allocated on the heap.
+	Allocs uint64
 	Hist Histogram
 }
 
@@ -147,6 +150,7 @@ func Run(load Load, d time.Duration, pids ...int) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	allocs := mallocs()
 	start := time.Now()
 	timer := time.AfterFunc(d, func() { m.stop.Store(true) })
 	defer timer.Stop()
@@ -154,6 +158,7 @@ func Run(load Load, d time.Duration, pids ...int) (*Sample, error) {
 		return nil, err
 	}
 	took := time.Since(start)
+	allocs = mallocs() - allocs
 	after, err := cpuTime(pids)
 	if err != nil {
 		return nil, err
@@ -161,5 +166,12 @@ func Run(load Load, d time.Duration, pids ...int) (*Sample, error) {
 	if m.ops == 0 {
 		return nil, fmt.Errorf("no operation in %v", took)
 	}
-	return &Sample{Ops: m.ops, Time: took, CPU: after - cpu, Hist: m.hist}, nil
+	return &Sample{Ops: m.ops, Time: took, CPU: after - cpu, Allocs: allocs, Hist: m.hist}, nil
+}
+
+// mallocs is how often this process has allocated on the heap.
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
 }
