@@ -68,7 +68,7 @@ func (l *linter) holes() {
 
 func (l *linter) hole(at diag.Span, n int, where string, s *schema.Struct) {
 	l.diags.Add(diag.HiddenHole, at, "`%s` has %d unused bytes %s", s.Name, n, where).
-		Because("C's alignment puts them there, and a reader doesn't see them").
+		Because("the alignment of C puts them there, and a reader doesn't see them").
 		Try("write `pad u8[%d]`, or reorder the fields", n)
 }
 

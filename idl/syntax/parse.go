@@ -29,6 +29,10 @@ var (
 	strict = participle.MustBuild[Decl](participle.Lexer(definition{symbols}), participle.UseLookahead(0))
 )
 
+// Grammar is the grammar as EBNF: one production per line, words and signs in quotes, `<doc>`, `<ident>`, `<number>`,
+// `<string>` and `<eol>` for the tokens.
+func Grammar() string { return parser.String() }
+
 // lookahead is the most tokens that the grammar needs to choose: `length of data` against the field `length`.
 const lookahead = 2
 
