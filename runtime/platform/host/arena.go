@@ -32,8 +32,10 @@ import (
 // overwrites it) reaches nothing that isn't meant for it: the arena holds pages
 // granted to this very peer, pages that were and have been cleared, and zeros.
 const (
-	maxArenaPages = 1 << (12 + 2*(bits.UintSize/32)) // 65536, or 16384 on 32-bit
+	maxArenaPages = 1 << 16
 	minArenaPages = 16
+	// defaultArenaPages is 256 MiB, or 16 MiB where address space is 32 bits.
+	defaultArenaPages = 1 << (12 + 4*(bits.UintSize/64))
 	// roRef is set in references to the read-only arena.
 	roRef = 1 << 20
 	// reserveAhead is how many pages are backed by memory at a time, so that a grant

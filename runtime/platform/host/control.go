@@ -29,6 +29,9 @@ type control struct {
 
 // dial connects to the broker's control socket.
 func dial(ctx context.Context, path string) (*control, error) {
+	if err := proto.CheckPath(path); err != nil {
+		return nil, err
+	}
 	var nd net.Dialer
 	c, err := nd.DialContext(ctx, "unixpacket", path+proto.ControlSuffix)
 	switch {

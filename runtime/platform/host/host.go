@@ -68,8 +68,8 @@ type options struct {
 func WithName(name string) Option { return func(o *options) { o.name = name } }
 
 // WithArena sets how many pages the domain can have granted to one peer at a time
-// with one kind of access, up to 65536 (256 MiB, the default; a quarter of that on
-// 32-bit machines). It is address space, and memory only as far as it is granted.
+// with one kind of access: 16 to 65536 (256 MiB). The default is 65536, or 4096 on
+// 32-bit machines. It is address space, and memory only as far as it is granted.
 func WithArena(pages int) Option { return func(o *options) { o.arenaPages = pages } }
 
 // Domain is the calling process (or one of several parts of it) as a domain. It
@@ -96,7 +96,7 @@ var _ platform.Domain = (*Domain)(nil)
 // [DefaultPath] if path is empty. It blocks until the broker has answered or ctx
 // ends.
 func Join(ctx context.Context, path string, opts ...Option) (*Domain, error) {
-	o := options{name: programName(), arenaPages: maxArenaPages}
+	o := options{name: programName(), arenaPages: defaultArenaPages}
 	for _, f := range opts {
 		f(&o)
 	}

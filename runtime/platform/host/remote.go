@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,9 @@ func (p *peer) remote(access platform.Access) (*remote, error) {
 	if err != nil {
 		closeFD(a.fd)
 		p.unuse()
+		if errors.Is(err, unix.ENOMEM) {
+			return nil, fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
+		}
 		return nil, fmt.Errorf("%w: %w", platform.ErrBadRef, err)
 	}
 	p.theirs[access].Store(r)

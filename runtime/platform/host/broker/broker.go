@@ -98,6 +98,9 @@ type Broker struct {
 // exist. Sockets left by a broker that died are replaced; it fails with ErrRunning
 // when one lives there. Close ends it.
 func Start(path string, opts Options) (*Broker, error) {
+	if err := proto.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
 	lock, err := acquire(path + proto.LockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("broker at %s: %w", path, err)

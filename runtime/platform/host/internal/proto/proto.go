@@ -50,6 +50,15 @@ const ControlSuffix = ".domains"
 // LockSuffix is appended to the store socket's path to name the broker's lock file.
 const LockSuffix = ".lock"
 
+// CheckPath refuses a store socket's path whose siblings wouldn't fit a socket
+// address (108 bytes, sockaddr_un).
+func CheckPath(path string) error {
+	if n := len(path) + len(ControlSuffix); n > 107 {
+		return fmt.Errorf("the socket's path is too long by %d bytes: %s", n-107, path)
+	}
+	return nil
+}
+
 // MaxName bounds the name of a domain, in bytes.
 const MaxName = 64
 
