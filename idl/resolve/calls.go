@@ -281,7 +281,7 @@ func (r *resolver) oneWay(n *syntax.Name, c clauses) {
 func (r *resolver) params(list []*syntax.Param, noBulk bool) (out []*schema.Param) {
 	for _, d := range list {
 		n := d.Path.Last()
-		p := &schema.Param{Name: n.Text, Doc: syntax.DocText(d.Doc), Pos: n.Span()}
+		p := &schema.Param{Name: n.Text, Doc: syntax.DocText(d.Doc), Pos: n.Span(), Since: r.since(d.Since, false, "")}
 		for _, prev := range out {
 			if prev.Name == p.Name {
 				r.duplicate(n, prev.Pos)

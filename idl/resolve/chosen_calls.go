@@ -122,7 +122,7 @@ func (sh *shape) bind(f *schema.Field, s schema.Source) {
 // value adds an argument or result that travels in the slot.
 func (sh *shape) value(p *schema.Param) {
 	t := *p.Type
-	f := &schema.Field{Name: p.Name, Doc: p.Doc, Pos: p.Pos, Type: &t}
+	f := &schema.Field{Name: p.Name, Doc: p.Doc, Pos: p.Pos, Type: &t, Since: p.Since}
 	if t.Count != nil {
 		pair := withCount(f)
 		sh.fields, p.Type = append(sh.fields, pair[0]), f.Type

@@ -20,11 +20,12 @@ type Transaction struct {
 
 // Param is an argument or result. Bulk is nil for a value that travels inside the slot.
 type Param struct {
-	Name string
-	Doc  string
-	Pos  diag.Span
-	Type *Type // nil for a bulk
-	Bulk *Bulk
+	Name  string
+	Doc   string
+	Pos   diag.Span
+	Type  *Type // nil for a bulk
+	Bulk  *Bulk
+	Since int
 }
 
 // Bulk is an argument that travels beside the ring, in granted pages.
