@@ -77,7 +77,7 @@ func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 			marks = append(marks, m)
 		}
 	}
-	shown := false
+	shown := Span{}
 	for _, m := range marks {
 		line, ok := lineOf(source(m.span.File), m.span)
 		if !ok {
@@ -86,18 +86,21 @@ func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 			}
 			continue
 		}
-		if !shown {
+		if shown.Line == 0 {
 			fmt.Fprintf(b, "     |\n")
-			shown = true
 		}
-		showMark(b, m, line)
+		if shown.Line != m.span.Line || shown.File != m.span.File {
+			fmt.Fprintf(b, "%4d | %s\n", m.span.Line, detab(line))
+		}
+		shown = m.span
+		underline(b, m, line)
 	}
 }
 
-func showMark(b *strings.Builder, m mark, line string) {
+func underline(b *strings.Builder, m mark, line string) {
 	before := min(max(m.span.Column-1, 0), len(line))
 	width := max(1, min(m.span.End-m.span.Offset, len(line)-before))
-	fmt.Fprintf(b, "%4d | %s\n     | %s%s", m.span.Line, detab(line), strings.Repeat(" ", columns(line[:before])),
+	fmt.Fprintf(b, "     | %s%s", strings.Repeat(" ", columns(line[:before])),
 		strings.Repeat(string(m.sign), max(1, columns(line[before:min(len(line), before+width)]))))
 	if m.text != "" {
 		fmt.Fprintf(b, " %s", m.text)

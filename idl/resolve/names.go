@@ -213,10 +213,10 @@ func (r *resolver) find(n *syntax.Name, kind string, ok func(*symbol) bool) *sym
 	return s
 }
 
-// known lists the names of a kind, sorted, for suggestions.
+// known lists the names of a kind, sorted, for suggestions; not those that the compiler made.
 func (r *resolver) known(ok func(*symbol) bool) (names []string) {
 	for name, s := range r.symbols {
-		if ok(s) {
+		if made := s.at.File == "" && s.unit == nil; ok(s) && !made {
 			names = append(names, name)
 		}
 	}
