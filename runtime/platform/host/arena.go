@@ -83,6 +83,7 @@ func newArena(p *peer, access platform.Access) (*arena, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	p.use() // for the arena; p lives, we hold its mu
 	a := &arena{
 		p: p, access: access, fd: fd, b: b, mem: shm.Of(b),
 		used: newBitmap(pages), backed: newBitmap(pages),
@@ -294,5 +295,6 @@ func (a *arena) unmap() {
 		a.dead = true
 		sys.Unmap(a.b)
 		unix.Close(a.fd)
+		a.p.unuse()
 	}
 }

@@ -299,22 +299,31 @@ func (d *Domain) release(p *peer) {
 }
 
 // ahead returns the peer of that number for granting and listening: it may come
-// later, but not have been.
+// later, but not have been. The record is made before the broker is asked, so that
+// a peer that joins and dies meanwhile is noticed.
 func (d *Domain) ahead(id platform.DomID) (*peer, error) {
 	if p := d.lookup(id); p != nil {
 		return p, nil
 	}
-	switch err := d.meet(context.Background(), id); {
-	case err == nil:
-		if p := d.lookup(id); p != nil {
-			return p, nil
-		}
-		return nil, platform.ErrPeerGone
-	case errors.Is(err, platform.ErrNoDomain) && id != d.id && id != 0 && id < platform.FirstReserved:
-		return d.record(id)
-	default:
+	if id == 0 || id == d.id || id >= platform.FirstReserved {
+		return nil, platform.ErrNoDomain
+	}
+	p, err := d.record(id)
+	if err != nil {
 		return nil, err
 	}
+	err = d.meet(context.Background(), id)
+	if errors.Is(err, platform.ErrNoDomain) {
+		return p, nil
+	}
+	if err == nil && !p.isLinked() {
+		err = platform.ErrPeerGone // we met before, and one of us hung up
+	}
+	if err != nil {
+		p.drop()
+		return nil, err
+	}
+	return p, nil
 }
 
 // linked returns the peer of that number for mapping and binding: it must be there.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,6 +129,63 @@ func TestSecondProcess(t *testing.T) {
 	if !errors.Is(err, platform.ErrPeerGone) {
 		t.Errorf("after the process: %v", err)
 	}
+}
+
+// TestManyChannels: goroutines that wait for channels of one peer don't miss each
+// other's events.
+func TestManyChannels(t *testing.T) {
+	testenv.Leaks(t)
+	b := startBroker(t, broker.Options{})
+	d := join(t, b)
+	defer d.Close()
+	p := start(t, b.Path(), "echoes", d.ID())
+	var all sync.WaitGroup
+	for range manyChannels {
+		var port platform.Port
+		p.read(t, &port)
+		ch, err := d.Bind(p.id, port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			for range 2000 {
+				ch.Notify()
+				if err := ch.Wait(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestGrantsOutliveThePeer: what was granted to a peer that ended is ours until it is
+// freed, or our own end.
+func TestGrantsOutliveThePeer(t *testing.T) {
+	testenv.Leaks(t)
+	b := startBroker(t, broker.Options{})
+	d, peer := join(t, b), join(t, b)
+	var grants []platform.Grant
+	for _, access := range []platform.Access{platform.ReadWrite, platform.ReadOnly} {
+		g, err := d.Grant(peer.ID(), 2, access)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := peer.Map(d.ID(), g.Refs(), platform.ReadOnly); err != nil {
+			t.Fatal(err)
+		}
+		grants = append(grants, g)
+	}
+	peer.Close()
+	for _, g := range grants {
+		g.Memory().Store32(0, 1)
+	}
+	grants[0].Free()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	grants[1].Free()
 }
 
 // TestBrokerGone: domains that met go on without the broker; nothing else works, and

@@ -45,7 +45,7 @@ type peer struct {
 	greeted chan struct{} // closed by Hello
 	done    chan struct{} // closed when gone
 
-	uses atomic.Int64 // grants, mapped arenas, channels, and 1 for being alive
+	uses atomic.Int64 // arenas of both sides, channels, and 1 for being alive
 
 	mine   [2]*arena                 // what we granted, by access; guarded by mu
 	theirs [2]atomic.Pointer[remote] // what the peer granted; stored under asking

@@ -5,6 +5,7 @@ package host_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,7 @@ const childEnv = "XENIDC_HOST_TEST_CHILD"
 // it is killed.
 var parts = map[string]func(*child) error{
 	"echo":   echoPart,
+	"echoes": echoesPart,
 	"worker": workPart,
 }
 
@@ -47,6 +49,9 @@ type child struct {
 }
 
 func beChild(part func(*child) error) error {
+	if part == nil {
+		return errors.New("no such part")
+	}
 	d, err := host.Join(context.Background(), os.Args[len(os.Args)-1])
 	if err != nil {
 		return err
@@ -72,6 +77,33 @@ func echoPart(c *child) error {
 	}
 	return nil
 }
+
+// echoesPart is echoPart on many channels.
+func echoesPart(c *child) error {
+	for range manyChannels {
+		if err := startEcho(c); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(io.Discard, c.in)
+	return err
+}
+
+func startEcho(c *child) error {
+	ch, err := c.d.Listen(c.parent)
+	if err != nil {
+		return err
+	}
+	fmt.Println(ch.Port())
+	go func() {
+		for ch.Wait() == nil {
+			ch.Notify()
+		}
+	}()
+	return nil
+}
+
+const manyChannels = 8
 
 // workPart grants, maps, binds and rings without end.
 func workPart(c *child) error {
