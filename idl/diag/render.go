@@ -1,9 +1,11 @@
 package diag
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -11,11 +13,11 @@ import (
 //
 //	error: `handle` is declared twice [duplicate-name]
 //	  --> blk.idc:41:2
-//	   |
-//	39 |     handle u16
-//	   |     ------ declared here first
-//	41 |     handle u16
-//	   |     ^^^^^^
+//	     |
+//	  39 |     handle u16
+//	     |     ------ declared here first
+//	  41 |     handle u16
+//	     |     ^^^^^^
 //	   = because: a name means one thing
 //	   = fix: rename or remove one of them
 //
@@ -70,13 +72,14 @@ type mark struct {
 func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 	marks := []mark{{d.Span, '^', ""}}
 	for _, n := range d.Notes {
-		m := mark{n.Span, '-', n.Text}
-		if n.Span.File == d.Span.File && n.Span.Offset < d.Span.Offset {
-			marks = append(marks[:len(marks)-1], m, marks[len(marks)-1])
-		} else {
-			marks = append(marks, m)
-		}
+		marks = append(marks, mark{n.Span, '-', n.Text})
 	}
+	slices.SortStableFunc(marks, func(a, b mark) int {
+		if a.span.File != b.span.File {
+			return cmp.Compare(foreign(a, d), foreign(b, d))
+		}
+		return cmp.Compare(a.span.Offset, b.span.Offset)
+	})
 	shown := Span{}
 	for _, m := range marks {
 		line, ok := lineOf(source(m.span.File), m.span)
@@ -95,6 +98,14 @@ func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 		shown = m.span
 		underline(b, m, line)
 	}
+}
+
+// foreign puts places in other files last.
+func foreign(m mark, d *Diagnostic) int {
+	if m.span.File == d.Span.File {
+		return 0
+	}
+	return 1
 }
 
 func underline(b *strings.Builder, m mark, line string) {
