@@ -33,6 +33,9 @@ type questions struct {
 // ask sends m with a fresh id and waits for the answer, ctx, or the end of the
 // connection.
 func (q *questions) ask(ctx context.Context, c *sys.Packet, m proto.Msg) (answer, error) {
+	if ctx.Err() != nil {
+		return answer{fd: -1}, context.Cause(ctx)
+	}
 	ch := make(chan answer, 1)
 	if err := q.put(&m, question{ch: ch}); err != nil {
 		return answer{fd: -1}, err
