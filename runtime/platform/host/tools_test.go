@@ -5,9 +5,11 @@ package host_test
 import (
 	"bufio"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -152,5 +154,34 @@ func TestEmbed(t *testing.T) {
 	}
 	if _, err := host.Join(t.Context(), path); !errors.Is(err, host.ErrNoBroker) {
 		t.Errorf("after the first one's end: %v", err)
+	}
+}
+
+// TestStranger: a process of another user that isn't a domain gets no store, however
+// open the socket is.
+func TestStranger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	testenv.Leaks(t)
+	dir, err := os.MkdirTemp("", "host")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	b, err := broker.Start(dir+"/s", broker.Options{Mode: 0o666})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for uid, works := range map[uint32]bool{0: true, 65534: false} {
+		cmd := xenstore(t, b, "xenstore-ls", "/")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		if out, err := cmd.CombinedOutput(); (err == nil) != works {
+			t.Errorf("user %d: %v: %s", uid, err, out)
+		}
 	}
 }
