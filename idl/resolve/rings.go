@@ -50,8 +50,8 @@ func (r *resolver) ring(parts *ringParts) {
 		r.ringItem(parts, item)
 	}
 	r.ringComplete(parts)
-	if r.diags.Len() > before {
-		return
+	if r.diags.Len() > before || len(parts.ring.Requests) == 0 || len(parts.ring.Responses) == 0 {
+		return // a struct that couldn't be parsed has been complained about
 	}
 	r.slots(parts)
 	if r.diags.Len() > before {
