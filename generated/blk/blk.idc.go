@@ -6,28 +6,30 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"github.com/xenidc/idc/runtime/idc"
 	"strconv"
 	"sync/atomic"
-
-	"github.com/xenidc/idc/runtime/idc"
 )
 
-// A compile error here means that this file and the package idc don't fit together:
-// run idcgen again, or use the version of idc that idcgen came with.
+// A compile error here means that this file and the package idc don't fit
+// together: run idcgen again, or use the version of idc that idcgen came with.
 const _ = idc.Version1
 
-// Sectors counts pieces of 512 bytes: the unit of every position and length on the ring.
+// Sectors is a number of sectors, each of 512 bytes.
+// The unit of every position and length on the ring.
 type Sectors uint64
 
+// Numbers that the protocol names.
 const (
-	// MaxSegmentsPerRequest is the most segments that fit into the slot of a direct request.
+	// The most segments that fit into the slot of a direct request.
 	MaxSegmentsPerRequest = 11
-	// MaxIndirectPagesPerRequest is the most pages of segments that an indirect request may refer to.
+	// The most pages of segments that an indirect request may refer to.
 	MaxIndirectPagesPerRequest = 8
 )
 
-// Operation is what a request asks for.
+// Operation says what a request asks for.
 type Operation uint8
 
 // The values of Operation.
@@ -58,10 +60,10 @@ func (v Operation) String() string {
 	case OperationIndirect:
 		return "indirect"
 	}
-	return "operation " + strconv.FormatInt(int64(v), 10)
+	return "operation " + strconv.FormatUint(uint64(v), 10)
 }
 
-// Status is how a request ended.
+// Status says how a request ended.
 type Status int16
 
 // The values of Status.
@@ -105,10 +107,9 @@ const (
 	DiskInfoReadonly  DiskInfo = 1 << 2
 )
 
-// BackKeys is what a back end publishes.
+// BackKeys is what a back end publishes. The runtime adds what it needs for rings.
 type BackKeys struct {
-	// The most segments of an indirect request; absent where the back knows none. 0
-	// stands for 256, which is also the most.
+	// The most segments of an indirect request; absent where the back knows none. 0 stands for 256, which is also the most.
 	FeatureMaxIndirectSegments uint32
 	FeatureBarrier             bool
 	FeatureFlushCache          bool
@@ -130,7 +131,7 @@ type BackKeys struct {
 	Sectors Sectors
 }
 
-func (k *BackKeys) publish(w *idc.KeyWriter) {
+func (k BackKeys) publish(w *idc.KeyWriter) {
 	w.Uint("feature-max-indirect-segments", uint64(k.FeatureMaxIndirectSegments))
 	w.Bool("feature-barrier", k.FeatureBarrier)
 	w.Bool("feature-flush-cache", k.FeatureFlushCache)
@@ -145,14 +146,14 @@ func (k *BackKeys) publish(w *idc.KeyWriter) {
 	w.Uint("sectors", uint64(k.Sectors))
 }
 
-// complete gives values to the keys that stand for another when they are zero.
+// complete gives keys that are zero the value that zero stands for.
 func (k *BackKeys) complete() {
 	k.FeatureMaxIndirectSegments = min(cmp.Or(k.FeatureMaxIndirectSegments, 256), 256)
 	k.DiscardGranularity = cmp.Or(k.DiscardGranularity, k.SectorSize)
 	k.PhysicalSectorSize = cmp.Or(k.PhysicalSectorSize, k.SectorSize)
 }
 
-// readBackKeys reads what the peer published and checks it; r keeps the error.
+// readBackKeys reads what a back end published, and checks it; r keeps the error.
 func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 	r.Require("info", "sector-size", "sectors")
 	k.FeatureMaxIndirectSegments = uint32(r.Uint("feature-max-indirect-segments", 32, 0))
@@ -164,13 +165,13 @@ func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 	k.DiscardSecure = r.Bool("discard-secure", false)
 	k.Info = DiskInfo(r.Uint("info", 32, 0))
 	k.SectorSize = uint32(r.UintIn("sector-size", 512, 65536, 0))
+	k.Sectors = Sectors(r.Uint("sectors", 64, 0))
 	k.DiscardGranularity = uint32(r.Uint("discard-granularity", 32, uint64(k.SectorSize)))
 	k.PhysicalSectorSize = uint32(r.Uint("physical-sector-size", 32, uint64(k.SectorSize)))
-	k.Sectors = Sectors(r.Uint("sectors", 64, 0))
 	return k
 }
 
-// FrontKeys is what a front end publishes.
+// FrontKeys is what a front end publishes. The runtime adds what it needs for rings.
 type FrontKeys struct {
 	// The front reuses its grants and lets the back map all of them writable.
 	FeaturePersistent bool
@@ -186,17 +187,17 @@ func (k FrontKeys) publish(w *idc.KeyWriter) {
 	w.Bool("feature-large-sector-size", k.FeatureLargeSectorSize)
 }
 
-// readFrontKeys reads what the peer published and checks it; r keeps the error.
+// readFrontKeys reads what a front end published, and checks it; r keeps the error.
 func readFrontKeys(r *idc.KeyReader) (k FrontKeys) {
 	k.FeaturePersistent = r.Bool("feature-persistent", false)
 	k.FeatureLargeSectorSize = r.Bool("feature-large-sector-size", false)
 	return k
 }
 
-// The layouts, numbered as in protocol.ABIs.
+// The layouts of the ring, numbered as in protocol.ABIs.
 const (
-	abiX86_64 = iota
-	abiX86_32
+	abiX8664 = iota
+	abiX8632
 	abiARM
 )
 
@@ -208,7 +209,7 @@ var protocol = idc.Protocol{
 		{Name: "x86_32-abi", Arch: "386", Wire: idc.Wire{Stride: 108, Request: 108, Response: 12, ResponseID: idc.Field{Offset: 0, Size: 8}}},
 		{Name: "arm-abi", Arch: "arm64", Wire: idc.Wire{Stride: 112, Request: 112, Response: 16, ResponseID: idc.Field{Offset: 0, Size: 8}}},
 	},
-	DefaultABI: abiX86_32,
+	DefaultABI: abiX8632,
 	Ring: idc.RingSpec{
 		Ref:       "ring-ref",
 		Order:     "ring-page-order",
@@ -233,39 +234,44 @@ type request struct {
 	sectorNumber Sectors
 }
 
-var requestSize = [...]int{abiX86_64: 112, abiX86_32: 108, abiARM: 112}
+// requestSize is in bytes.
+var requestSize = [...]int{abiX8664: 112, abiX8632: 108, abiARM: 112}
 
+// put encodes m into b, which is zeroed and large enough.
 func (m *request) put(b []byte, abi int) {
 	_ = b[107]
 	b[0] = uint8(m.operation)
 	b[1] = m.nrSegments
 	binary.LittleEndian.PutUint16(b[2:], m.handle)
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		binary.LittleEndian.PutUint64(b[4:], m.id)
 		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
-		return
+	} else {
+		_ = b[111]
+		binary.LittleEndian.PutUint64(b[8:], m.id)
+		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
 	}
-	binary.LittleEndian.PutUint64(b[8:], m.id)
-	binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
 }
 
+// get decodes b, which is large enough and private.
 func (m *request) get(b []byte, abi int) {
 	_ = b[107]
 	m.operation = Operation(b[0])
 	m.nrSegments = b[1]
 	m.handle = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		m.id = binary.LittleEndian.Uint64(b[4:])
 		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
-		return
+	} else {
+		_ = b[111]
+		m.id = binary.LittleEndian.Uint64(b[8:])
+		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
 	}
-	m.id = binary.LittleEndian.Uint64(b[8:])
-	m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
 }
 
-// requestSeg is where the segments are.
+// requestSeg is where seg is.
 func requestSeg(b []byte, abi int) []byte {
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		return b[20:108]
 	}
 	return b[24:112]
@@ -281,40 +287,46 @@ type requestDiscard struct {
 	nrSectors    Sectors
 }
 
-var requestDiscardSize = [...]int{abiX86_64: 32, abiX86_32: 28, abiARM: 32}
+// requestDiscardSize is in bytes.
+var requestDiscardSize = [...]int{abiX8664: 32, abiX8632: 28, abiARM: 32}
 
+// put encodes m into b, which is zeroed and large enough.
 func (m *requestDiscard) put(b []byte, abi int) {
 	_ = b[27]
 	b[0] = uint8(m.operation)
 	b[1] = uint8(m.flag)
 	binary.LittleEndian.PutUint16(b[2:], m.handle)
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		binary.LittleEndian.PutUint64(b[4:], m.id)
 		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
 		binary.LittleEndian.PutUint64(b[20:], uint64(m.nrSectors))
-		return
+	} else {
+		_ = b[31]
+		binary.LittleEndian.PutUint64(b[8:], m.id)
+		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
+		binary.LittleEndian.PutUint64(b[24:], uint64(m.nrSectors))
 	}
-	_ = b[31]
-	binary.LittleEndian.PutUint64(b[8:], m.id)
-	binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
-	binary.LittleEndian.PutUint64(b[24:], uint64(m.nrSectors))
 }
 
-func (m *requestDiscard) get(b []byte, abi int) {
+// get decodes b, which is large enough and private. It is false if b is malformed.
+func (m *requestDiscard) get(b []byte, abi int) (ok bool) {
+	ok = true
 	_ = b[27]
 	m.operation = Operation(b[0])
 	m.flag = DiscardFlags(b[1])
+	ok = ok && m.flag&^0x1 == 0
 	m.handle = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		m.id = binary.LittleEndian.Uint64(b[4:])
 		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
 		m.nrSectors = Sectors(binary.LittleEndian.Uint64(b[20:]))
-		return
+	} else {
+		_ = b[31]
+		m.id = binary.LittleEndian.Uint64(b[8:])
+		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		m.nrSectors = Sectors(binary.LittleEndian.Uint64(b[24:]))
 	}
-	_ = b[31]
-	m.id = binary.LittleEndian.Uint64(b[8:])
-	m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
-	m.nrSectors = Sectors(binary.LittleEndian.Uint64(b[24:]))
+	return ok
 }
 
 // requestIndirect is a request whose segments are in pages of their own.
@@ -327,43 +339,46 @@ type requestIndirect struct {
 	handle       uint16
 }
 
-var requestIndirectSize = [...]int{abiX86_64: 64, abiX86_32: 64, abiARM: 64}
+// requestIndirectSize is in bytes.
+const requestIndirectSize = 64
 
+// put encodes m into b, which is zeroed and large enough.
 func (m *requestIndirect) put(b []byte, abi int) {
 	_ = b[63]
 	b[0] = uint8(m.operation)
 	b[1] = uint8(m.indirectOp)
 	binary.LittleEndian.PutUint16(b[2:], m.nrSegments)
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		binary.LittleEndian.PutUint64(b[4:], m.id)
 		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
 		binary.LittleEndian.PutUint16(b[20:], m.handle)
-		return
+	} else {
+		binary.LittleEndian.PutUint64(b[8:], m.id)
+		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
+		binary.LittleEndian.PutUint16(b[24:], m.handle)
 	}
-	binary.LittleEndian.PutUint64(b[8:], m.id)
-	binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
-	binary.LittleEndian.PutUint16(b[24:], m.handle)
 }
 
+// get decodes b, which is large enough and private.
 func (m *requestIndirect) get(b []byte, abi int) {
 	_ = b[63]
 	m.operation = Operation(b[0])
 	m.indirectOp = Operation(b[1])
 	m.nrSegments = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		m.id = binary.LittleEndian.Uint64(b[4:])
 		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
 		m.handle = binary.LittleEndian.Uint16(b[20:])
-		return
+	} else {
+		m.id = binary.LittleEndian.Uint64(b[8:])
+		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		m.handle = binary.LittleEndian.Uint16(b[24:])
 	}
-	m.id = binary.LittleEndian.Uint64(b[8:])
-	m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
-	m.handle = binary.LittleEndian.Uint16(b[24:])
 }
 
 // requestIndirectIndirectGrefs is where indirect_grefs is.
 func requestIndirectIndirectGrefs(b []byte, abi int) []byte {
-	if abi == abiX86_32 {
+	if abi == abiX8632 {
 		return b[24:56]
 	}
 	return b[28:60]
@@ -376,45 +391,49 @@ type response struct {
 	status    Status
 }
 
-var responseSize = [...]int{abiX86_64: 16, abiX86_32: 12, abiARM: 16}
+// responseSize is in bytes.
+var responseSize = [...]int{abiX8664: 16, abiX8632: 12, abiARM: 16}
 
-func (m *response) put(b []byte, _ int) {
+// put encodes m into b, which is zeroed and large enough.
+func (m *response) put(b []byte) {
 	_ = b[11]
 	binary.LittleEndian.PutUint64(b[0:], m.id)
 	b[8] = uint8(m.operation)
 	binary.LittleEndian.PutUint16(b[10:], uint16(m.status))
 }
 
-func (m *response) get(b []byte, _ int) {
+// get decodes b, which is large enough and private.
+func (m *response) get(b []byte) {
 	_ = b[11]
 	m.id = binary.LittleEndian.Uint64(b[0:])
 	m.operation = Operation(b[8])
 	m.status = Status(binary.LittleEndian.Uint16(b[10:]))
 }
 
-// putSegments encodes a piece of one granted page, in whole sectors, for each of segs.
+// putSegments encodes segs into b, 8 bytes each.
 func putSegments(b []byte, segs []idc.Segment) {
-	for i, s := range segs {
-		e := b[8*i : 8*i+8]
-		binary.LittleEndian.PutUint32(e[0:], uint32(s.Ref))
-		e[4] = uint8(s.Offset / 512)
-		e[5] = uint8((s.Offset+s.Length)/512 - 1)
-		e[6], e[7] = 0, 0
+	for _, s := range segs {
+		clear(b[:8])
+		binary.LittleEndian.PutUint32(b[0:], uint32(s.Ref))
+		b[4] = uint8(s.Offset / 512)
+		b[5] = uint8((s.Offset+s.Length)/512 - 1)
+		b = b[8:]
 	}
 }
 
-// takeSegments checks n segments and adds them to the bulk data of r. It is false
-// if one isn't within a page.
+// takeSegments checks the first n segments of b and adds them to the bulk data of
+// r. It is false if there are too many, or one isn't within a page.
 func takeSegments(r *idc.Request, b []byte, n int) bool {
 	if n > len(b)/8 {
 		return false
 	}
 	for ; n > 0; n-- {
+		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:]))}
 		first, last := uint32(b[4]), uint32(b[5])
 		if first > last || last >= 4096/512 {
 			return false
 		}
-		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:])), Offset: first * 512, Length: (last - first + 1) * 512}
+		s.Offset, s.Length = first*512, (last-first+1)*512
 		if r.AddSegment(s) != nil {
 			return false
 		}
@@ -423,83 +442,85 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 	return true
 }
 
-// putSegmentPages fills the pages of segments of t and puts their references into
-// grefs.
+// segmentsPerPage is how many segments a page of them holds.
+const segmentsPerPage = 512
+
+// putSegmentPages encodes segs into the pages that t has for them, and the
+// references of these pages into grefs.
 func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
-	const chunk = 64
-	var buf [8 * chunk]byte
+	const some = 64
+	var b [8 * some]byte
 	for i := 0; len(segs) > 0; i++ {
 		page, ref := t.SegmentPage(i)
 		binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-		for off := 0; off < 4096 && len(segs) > 0; off += 8 * chunk {
-			n := min(len(segs), chunk)
-			putSegments(buf[:], segs[:n])
-			page.CopyIn(off, buf[:8*n])
+		for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
+			n := min(len(segs), some, segmentsPerPage-at)
+			putSegments(b[:], segs[:n])
+			page.CopyIn(8*at, b[:8*n])
 			segs = segs[n:]
 		}
 	}
 }
 
-// takeSegmentPages is takeSegments for segments in pages of their own.
+// takeSegmentPages is takeSegments for segments in pages of their own. Each page is
+// copied before it is looked at.
 func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	const per = 4096 / 8
-	if n > per*(len(grefs)/4) {
+	if n > segmentsPerPage*(len(grefs)/4) {
 		return false
 	}
-	for ; n > 0; n -= per {
-		list, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*min(n, per))
-		if err != nil || !takeSegments(r, list, min(n, per)) {
+	for n > 0 {
+		some := min(n, segmentsPerPage)
+		b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*some)
+		if err != nil || !takeSegments(r, b, some) {
 			return false
 		}
-		grefs = grefs[4:]
+		grefs, n = grefs[4:], n-some
 	}
 	return true
 }
 
-// Front is a front end of blk: the user of a device. All methods may be called by
-// any number of goroutines at once. A buffer is lent from the call to its return,
-// or to the callback.
+// Front is a front end of blk: the user of a device. Its methods may be called by
+// any number of goroutines at once. Arguments that are slices are lent from the call
+// to its return, or to the callback. Errors are about the connection, ctx or the
+// arguments; see the errors of package idc.
 type Front struct {
 	end   *idc.Front
-	back  atomic.Pointer[BackKeys]
-	most  atomic.Uint32 // segments of a request
-	slots []frontSlot
+	back  atomic.Pointer[BackKeys] // nil before the first connection
+	most  atomic.Uint32            // segments of a request, on this connection
+	slots []frontSlot              // by Txn.Index
 
-	// Method values, bound once so that a call allocates nothing.
-	encodeReadFn         func(*idc.Txn)
-	encodeWriteFn        func(*idc.Txn)
-	encodeWriteBarrierFn func(*idc.Txn)
-	encodeFlushFn        func(*idc.Txn)
-	encodeDiscardFn      func(*idc.Txn)
-	doneFn               func(*idc.Txn)
+	// Method values, bound once so that calls allocate nothing.
+	encodeReadFn, doneReadFn                 func(*idc.Txn)
+	encodeWriteFn, doneWriteFn               func(*idc.Txn)
+	encodeWriteBarrierFn, doneWriteBarrierFn func(*idc.Txn)
+	encodeFlushFn, doneFlushFn               func(*idc.Txn)
+	encodeDiscardFn, doneDiscardFn           func(*idc.Txn)
 }
 
-// frontSlot is what a transaction is about. It is kept to be encoded again.
+// frontSlot is what a transaction keeps, so that it can be encoded again.
 type frontSlot struct {
 	sectorNumber Sectors
 	nrSectors    Sectors
 	flag         DiscardFlags
-	operation    Operation
 	done         func(Status, error)
 }
 
 // NewFront makes a front end of the device that is called name. It cannot fail, and
-// connects on its own whenever a back end of that name is there, until Close.
+// connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeReadFn = f.encodeRead
-	f.encodeWriteFn = f.encodeWrite
-	f.encodeWriteBarrierFn = f.encodeWriteBarrier
-	f.encodeFlushFn = f.encodeFlush
-	f.encodeDiscardFn = f.encodeDiscard
-	f.doneFn = f.done
+	f.encodeReadFn, f.doneReadFn = f.encodeRead, f.doneRead
+	f.encodeWriteFn, f.doneWriteFn = f.encodeWrite, f.doneWrite
+	f.encodeWriteBarrierFn, f.doneWriteBarrierFn = f.encodeWriteBarrier, f.doneWriteBarrier
+	f.encodeFlushFn, f.doneFlushFn = f.encodeFlush, f.doneFlush
+	f.encodeDiscardFn, f.doneDiscardFn = f.encodeDiscard, f.doneDiscard
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
 	return f
 }
 
-// Open makes a front end and waits until it is connected.
+// Open is NewFront, and waits until the front end is connected.
 func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*Front, error) {
 	f := NewFront(d, name, opts...)
 	if err := f.Connected(ctx); err != nil {
@@ -519,11 +540,7 @@ func (f *Front) Close() error { return f.end.Close() }
 // how many those were.
 func (f *Front) Poll() int { return f.end.Poll() }
 
-// Alloc returns memory that is shared with the back end, which bulk data needn't be
-// copied from or to.
-func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
-
-// Back returns what the back end published when it was last connected.
+// Back returns what the back end published, as of the latest connection.
 func (f *Front) Back() BackKeys {
 	if k := f.back.Load(); k != nil {
 		return *k
@@ -531,57 +548,42 @@ func (f *Front) Back() BackKeys {
 	return BackKeys{}
 }
 
-// MaxBulk is how many bytes one request can carry, and so the most that an
-// asynchronous call takes. It is 0 before the first connection.
+// Alloc returns memory that is shared with the back end, so that bulk data in it
+// needn't be copied.
+func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
+
+// MaxBulk is how many bytes one request carries, as of the latest connection, and so
+// the most that an asynchronous call takes. Bulk data in shared memory that doesn't
+// begin with a page may need a page more.
 func (f *Front) MaxBulk() int { return int(f.most.Load()) * 4096 }
 
 func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 	k := readBackKeys(r)
-	n := max(11, int(min(k.FeatureMaxIndirectSegments, 256)))
+	if err := r.Err(); err != nil {
+		return 0, err
+	}
 	f.back.Store(&k)
+	n := max(11, int(min(k.FeatureMaxIndirectSegments, 256)))
 	f.most.Store(uint32(n))
-	return n, r.Err()
+	return n, nil
 }
 
-// result ends a transaction that was answered, and returns what it was answered
-// with.
-func (f *Front) result(t *idc.Txn, operation Operation) (Status, error) {
-	var m response
-	m.get(t.Response(), t.ResponseABI())
-	t.End()
-	if m.operation != operation {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
-	}
-	return m.status, nil
-}
-
-// done ends an asynchronous transaction.
-func (f *Front) done(t *idc.Txn) {
-	s := &f.slots[t.Index()]
-	done, operation := s.done, s.operation
-	s.done = nil
-	if err := t.Err(); err != nil {
-		t.End()
-		done(StatusError, err)
-		return
-	}
-	done(f.result(t, operation))
-}
-
-// offers waits until it is known what the back end offers.
+// offers returns what the back end publishes, as soon as that is known.
 func (f *Front) offers(ctx context.Context) (*BackKeys, error) {
-	if k := f.back.Load(); k != nil {
-		return k, nil
+	for {
+		if k := f.back.Load(); k != nil {
+			return k, nil
+		}
+		if err := f.end.Connected(ctx); err != nil {
+			return nil, err
+		}
 	}
-	if err := f.end.Connected(ctx); err != nil {
-		return nil, err
-	}
-	return f.back.Load(), nil
 }
 
 // Read reads sectors, from `sector_number` on, into data.
+//
 // It is sent again after a reconnect.
-// The length of data is a multiple of 512; what is too long for one request becomes several.
+// The length of data is a multiple of 512 bytes; it may take several requests, of which the first that fails is the last.
 func (f *Front) Read(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	if len(data)%512 != 0 {
 		return StatusError, ragged(len(data))
@@ -592,6 +594,9 @@ func (f *Front) Read(ctx context.Context, sectorNumber Sectors, data []byte) (St
 			return StatusError, err
 		}
 		status, err := f.read(ctx, sectorNumber, data[:n])
+		if errors.Is(err, idc.ErrTooLong) {
+			continue // after a reconnect to a back end that takes less at once
+		}
 		if err != nil || status != StatusOkay {
 			return status, err
 		}
@@ -610,11 +615,12 @@ func (f *Front) read(ctx context.Context, sectorNumber Sectors, data []byte) (St
 	if err := t.Run(ctx, f.encodeReadFn, true); err != nil {
 		return StatusError, err
 	}
-	return f.result(t, OperationRead)
+	return f.finishRead(t)
 }
 
-// ReadAsync is Read for callers that don't wait: it blocks only for a free slot, and done
-// is called once if it returns nil. One request must be able to carry data.
+// ReadAsync is Read for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
+// One request must carry all of data: see MaxBulk.
 func (f *Front) ReadAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
 	if len(data)%512 != 0 {
 		return ragged(len(data))
@@ -623,9 +629,8 @@ func (f *Front) ReadAsync(ctx context.Context, sectorNumber Sectors, data []byte
 	if err != nil {
 		return err
 	}
-	s := &f.slots[t.Index()]
-	s.operation, s.done = OperationRead, done
-	t.Start(f.encodeReadFn, f.doneFn, true)
+	f.slots[t.Index()].done = done
+	t.Start(f.encodeReadFn, f.doneReadFn, true)
 	return nil
 }
 
@@ -637,6 +642,28 @@ func (f *Front) beginRead(ctx context.Context, sectorNumber Sectors, data []byte
 	s := &f.slots[t.Index()]
 	s.sectorNumber = sectorNumber
 	return t, nil
+}
+
+func (f *Front) finishRead(t *idc.Txn) (Status, error) {
+	var m response
+	m.get(t.Response())
+	t.End()
+	if m.operation != OperationRead {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	}
+	return m.status, nil
+}
+
+func (f *Front) doneRead(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishRead(t))
 }
 
 func (f *Front) encodeRead(t *idc.Txn) {
@@ -651,14 +678,15 @@ func (f *Front) encodeRead(t *idc.Txn) {
 		return
 	}
 	m := requestIndirect{operation: OperationIndirect, indirectOp: OperationRead, nrSegments: uint16(len(segs)), id: t.ID(), sectorNumber: s.sectorNumber, handle: uint16(t.Device())}
-	b := t.Request(requestIndirectSize[abi])
+	b := t.Request(requestIndirectSize)
 	m.put(b, abi)
 	putSegmentPages(t, requestIndirectIndirectGrefs(b, abi), segs)
 }
 
 // Write writes data to the sectors from `sector_number` on. It is durable only after a flush.
+//
 // It is sent again after a reconnect.
-// The length of data is a multiple of 512; what is too long for one request becomes several.
+// The length of data is a multiple of 512 bytes; it may take several requests, of which the first that fails is the last.
 func (f *Front) Write(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	if len(data)%512 != 0 {
 		return StatusError, ragged(len(data))
@@ -669,6 +697,9 @@ func (f *Front) Write(ctx context.Context, sectorNumber Sectors, data []byte) (S
 			return StatusError, err
 		}
 		status, err := f.write(ctx, sectorNumber, data[:n])
+		if errors.Is(err, idc.ErrTooLong) {
+			continue // after a reconnect to a back end that takes less at once
+		}
 		if err != nil || status != StatusOkay {
 			return status, err
 		}
@@ -687,11 +718,12 @@ func (f *Front) write(ctx context.Context, sectorNumber Sectors, data []byte) (S
 	if err := t.Run(ctx, f.encodeWriteFn, true); err != nil {
 		return StatusError, err
 	}
-	return f.result(t, OperationWrite)
+	return f.finishWrite(t)
 }
 
-// WriteAsync is Write for callers that don't wait: it blocks only for a free slot, and done
-// is called once if it returns nil. One request must be able to carry data.
+// WriteAsync is Write for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
+// One request must carry all of data: see MaxBulk.
 func (f *Front) WriteAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
 	if len(data)%512 != 0 {
 		return ragged(len(data))
@@ -700,9 +732,8 @@ func (f *Front) WriteAsync(ctx context.Context, sectorNumber Sectors, data []byt
 	if err != nil {
 		return err
 	}
-	s := &f.slots[t.Index()]
-	s.operation, s.done = OperationWrite, done
-	t.Start(f.encodeWriteFn, f.doneFn, true)
+	f.slots[t.Index()].done = done
+	t.Start(f.encodeWriteFn, f.doneWriteFn, true)
 	return nil
 }
 
@@ -714,6 +745,28 @@ func (f *Front) beginWrite(ctx context.Context, sectorNumber Sectors, data []byt
 	s := &f.slots[t.Index()]
 	s.sectorNumber = sectorNumber
 	return t, nil
+}
+
+func (f *Front) finishWrite(t *idc.Txn) (Status, error) {
+	var m response
+	m.get(t.Response())
+	t.End()
+	if m.operation != OperationWrite {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	}
+	return m.status, nil
+}
+
+func (f *Front) doneWrite(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishWrite(t))
 }
 
 func (f *Front) encodeWrite(t *idc.Txn) {
@@ -728,15 +781,16 @@ func (f *Front) encodeWrite(t *idc.Txn) {
 		return
 	}
 	m := requestIndirect{operation: OperationIndirect, indirectOp: OperationWrite, nrSegments: uint16(len(segs)), id: t.ID(), sectorNumber: s.sectorNumber, handle: uint16(t.Device())}
-	b := t.Request(requestIndirectSize[abi])
+	b := t.Request(requestIndirectSize)
 	m.put(b, abi)
 	putSegmentPages(t, requestIndirectIndirectGrefs(b, abi), segs)
 }
 
 // WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it.
+//
 // It is sent again after a reconnect.
-// Where the back end doesn't publish feature-barrier, it answers StatusEopnotsupp without asking.
-// The length of data is a multiple of 512, and at most 11 pages.
+// The length of data is a multiple of 512 bytes.
+// Where the back end doesn't publish feature-barrier it ends with StatusEopnotsupp, unsent.
 func (f *Front) WriteBarrier(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	if len(data)%512 != 0 {
 		return StatusError, ragged(len(data))
@@ -753,11 +807,11 @@ func (f *Front) WriteBarrier(ctx context.Context, sectorNumber Sectors, data []b
 	if err := t.Run(ctx, f.encodeWriteBarrierFn, true); err != nil {
 		return StatusError, err
 	}
-	return f.result(t, OperationWriteBarrier)
+	return f.finishWriteBarrier(t)
 }
 
-// WriteBarrierAsync is WriteBarrier for callers that don't wait: it blocks only for a free slot, and done
-// is called once if it returns nil. One request must be able to carry data.
+// WriteBarrierAsync is WriteBarrier for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
 func (f *Front) WriteBarrierAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
 	if len(data)%512 != 0 {
 		return ragged(len(data))
@@ -772,9 +826,8 @@ func (f *Front) WriteBarrierAsync(ctx context.Context, sectorNumber Sectors, dat
 	if err != nil {
 		return err
 	}
-	s := &f.slots[t.Index()]
-	s.operation, s.done = OperationWriteBarrier, done
-	t.Start(f.encodeWriteBarrierFn, f.doneFn, true)
+	f.slots[t.Index()].done = done
+	t.Start(f.encodeWriteBarrierFn, f.doneWriteBarrierFn, true)
 	return nil
 }
 
@@ -788,6 +841,28 @@ func (f *Front) beginWriteBarrier(ctx context.Context, sectorNumber Sectors, dat
 	return t, nil
 }
 
+func (f *Front) finishWriteBarrier(t *idc.Txn) (Status, error) {
+	var m response
+	m.get(t.Response())
+	t.End()
+	if m.operation != OperationWriteBarrier {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	}
+	return m.status, nil
+}
+
+func (f *Front) doneWriteBarrier(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishWriteBarrier(t))
+}
+
 func (f *Front) encodeWriteBarrier(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	abi := t.ABI()
@@ -799,8 +874,9 @@ func (f *Front) encodeWriteBarrier(t *idc.Txn) {
 }
 
 // Flush makes everything durable whose write was answered before the flush was issued.
+//
 // It is sent again after a reconnect.
-// Where the back end doesn't publish feature-flush-cache, it answers StatusEopnotsupp without asking.
+// Where the back end doesn't publish feature-flush-cache it ends with StatusEopnotsupp, unsent.
 func (f *Front) Flush(ctx context.Context) (Status, error) {
 	if k, err := f.offers(ctx); err != nil {
 		return StatusError, err
@@ -814,11 +890,11 @@ func (f *Front) Flush(ctx context.Context) (Status, error) {
 	if err := t.Run(ctx, f.encodeFlushFn, true); err != nil {
 		return StatusError, err
 	}
-	return f.result(t, OperationFlushDiskcache)
+	return f.finishFlush(t)
 }
 
-// FlushAsync is Flush for callers that don't wait: it blocks only for a free slot, and done
-// is called once if it returns nil.
+// FlushAsync is Flush for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
 func (f *Front) FlushAsync(ctx context.Context, done func(Status, error)) error {
 	if k, err := f.offers(ctx); err != nil {
 		return err
@@ -830,14 +906,35 @@ func (f *Front) FlushAsync(ctx context.Context, done func(Status, error)) error 
 	if err != nil {
 		return err
 	}
-	s := &f.slots[t.Index()]
-	s.operation, s.done = OperationFlushDiskcache, done
-	t.Start(f.encodeFlushFn, f.doneFn, true)
+	f.slots[t.Index()].done = done
+	t.Start(f.encodeFlushFn, f.doneFlushFn, true)
 	return nil
 }
 
 func (f *Front) beginFlush(ctx context.Context) (*idc.Txn, error) {
 	return f.end.Begin(ctx, nil, 0, 0)
+}
+
+func (f *Front) finishFlush(t *idc.Txn) (Status, error) {
+	var m response
+	m.get(t.Response())
+	t.End()
+	if m.operation != OperationFlushDiskcache {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	}
+	return m.status, nil
+}
+
+func (f *Front) doneFlush(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishFlush(t))
 }
 
 func (f *Front) encodeFlush(t *idc.Txn) {
@@ -847,8 +944,9 @@ func (f *Front) encodeFlush(t *idc.Txn) {
 }
 
 // Discard tells that nr_sectors from `sector_number` on are not needed any more. What they read as afterwards is undefined.
+//
 // It is sent again after a reconnect.
-// Where the back end doesn't publish feature-discard, it answers StatusEopnotsupp without asking.
+// Where the back end doesn't publish feature-discard it ends with StatusEopnotsupp, unsent.
 func (f *Front) Discard(ctx context.Context, sectorNumber Sectors, nrSectors Sectors, flag DiscardFlags) (Status, error) {
 	if k, err := f.offers(ctx); err != nil {
 		return StatusError, err
@@ -862,11 +960,11 @@ func (f *Front) Discard(ctx context.Context, sectorNumber Sectors, nrSectors Sec
 	if err := t.Run(ctx, f.encodeDiscardFn, true); err != nil {
 		return StatusError, err
 	}
-	return f.result(t, OperationDiscard)
+	return f.finishDiscard(t)
 }
 
-// DiscardAsync is Discard for callers that don't wait: it blocks only for a free slot, and done
-// is called once if it returns nil.
+// DiscardAsync is Discard for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
 func (f *Front) DiscardAsync(ctx context.Context, sectorNumber Sectors, nrSectors Sectors, flag DiscardFlags, done func(Status, error)) error {
 	if k, err := f.offers(ctx); err != nil {
 		return err
@@ -878,9 +976,8 @@ func (f *Front) DiscardAsync(ctx context.Context, sectorNumber Sectors, nrSector
 	if err != nil {
 		return err
 	}
-	s := &f.slots[t.Index()]
-	s.operation, s.done = OperationDiscard, done
-	t.Start(f.encodeDiscardFn, f.doneFn, true)
+	f.slots[t.Index()].done = done
+	t.Start(f.encodeDiscardFn, f.doneDiscardFn, true)
 	return nil
 }
 
@@ -890,8 +987,32 @@ func (f *Front) beginDiscard(ctx context.Context, sectorNumber Sectors, nrSector
 		return nil, err
 	}
 	s := &f.slots[t.Index()]
-	s.sectorNumber, s.nrSectors, s.flag = sectorNumber, nrSectors, flag
+	s.sectorNumber = sectorNumber
+	s.nrSectors = nrSectors
+	s.flag = flag
 	return t, nil
+}
+
+func (f *Front) finishDiscard(t *idc.Txn) (Status, error) {
+	var m response
+	m.get(t.Response())
+	t.End()
+	if m.operation != OperationDiscard {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	}
+	return m.status, nil
+}
+
+func (f *Front) doneDiscard(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishDiscard(t))
 }
 
 func (f *Front) encodeDiscard(t *idc.Txn) {
@@ -901,15 +1022,15 @@ func (f *Front) encodeDiscard(t *idc.Txn) {
 	m.put(t.Request(requestDiscardSize[abi]), abi)
 }
 
-// ragged is the error for bulk data that isn't made of whole units.
+// ragged is the error for bulk data that isn't made of whole pieces.
 func ragged(n int) error {
-	return fmt.Errorf("blk: %d bytes of bulk data: must be a multiple of 512", n)
+	return fmt.Errorf("blk: %d bytes of bulk data: the length must be a multiple of 512", n)
 }
 
-// Back is the device: what a driver implements to serve it. Methods may run
-// concurrently if the option idc.Workers asks for it. Requests are private copies
-// and have been checked; bulk data is the front end's memory, valid until the method
-// returns. ctx ends when the connection does.
+// Back is a device: what a driver implements to serve it. Methods run concurrently
+// only if the option idc.Workers or idc.Queues asks for it, or if there are several
+// front ends. Requests are private copies and have been checked; slices in them and
+// bulk data are valid until the method returns. ctx ends when the connection does.
 type Back interface {
 	// Read reads sectors, from `sector_number` on, into data.
 	Read(ctx context.Context, req ReadRequest, data *idc.Bulk) Status
@@ -949,15 +1070,15 @@ type DiscardRequest struct {
 }
 
 // Export serves back under name to every front end that asks, until the service is
-// closed. It cannot fail: see idc.Service.
+// closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 func Export(d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) *idc.Service {
 	keys.complete()
 	s := &server{back: back, keys: keys}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: s.keys.publish, Accept: accept, Handle: s.handle}
+	spec := idc.BackSpec{Protocol: &protocol, Publish: keys.publish, Accept: accept, Handle: s.handle}
 	return idc.NewService(d, name, spec, opts...)
 }
 
-// Serve is Export until ctx ends. What was taken is answered first.
+// Serve is Export until ctx ends; requests that were taken are answered first.
 func Serve(ctx context.Context, d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) error {
 	return Export(d, name, keys, back, opts...).Serve(ctx)
 }
@@ -974,25 +1095,12 @@ type server struct {
 	keys BackKeys
 }
 
-// answer encodes m as the response to r.
-func answer(r *idc.Request, m response) {
-	abi := r.ABI()
-	m.put(r.Respond(responseSize[abi]), abi)
-}
-
+// handle serves one request.
 func (s *server) handle(r *idc.Request) {
 	b := r.Slot()
 	switch Operation(b[0]) {
 	case OperationRead:
 		s.readDirect(r)
-	case OperationWrite:
-		s.writeDirect(r)
-	case OperationWriteBarrier:
-		s.writeBarrier(r)
-	case OperationFlushDiskcache:
-		s.flush(r)
-	case OperationDiscard:
-		s.discard(r)
 	case OperationIndirect:
 		switch Operation(b[1]) {
 		case OperationRead:
@@ -1002,29 +1110,39 @@ func (s *server) handle(r *idc.Request) {
 		default:
 			unknown(r)
 		}
+	case OperationWrite:
+		s.writeDirect(r)
+	case OperationWriteBarrier:
+		s.writeBarrier(r)
+	case OperationFlushDiskcache:
+		s.flush(r)
+	case OperationDiscard:
+		s.discard(r)
 	default:
 		unknown(r)
 	}
 }
 
-// unknown answers a request that the protocol doesn't have.
+// unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
+	abi := r.ABI()
 	var m request
-	m.get(r.Slot(), r.ABI())
-	answer(r, response{id: m.id, operation: m.operation, status: StatusEopnotsupp})
+	m.get(r.Slot(), abi)
+	rsp := response{id: m.id, operation: m.operation, status: StatusEopnotsupp}
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) readDirect(r *idc.Request) {
 	abi := r.ABI()
 	var m request
 	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: OperationRead, status: StatusError}
+	rsp := response{id: m.id, operation: m.operation, status: StatusError}
 	if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.Out); err == nil {
 			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
 		}
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) readIndirect(r *idc.Request) {
@@ -1037,20 +1155,20 @@ func (s *server) readIndirect(r *idc.Request) {
 			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
 		}
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) writeDirect(r *idc.Request) {
 	abi := r.ABI()
 	var m request
 	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: OperationWrite, status: StatusError}
+	rsp := response{id: m.id, operation: m.operation, status: StatusError}
 	if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.In); err == nil {
 			rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
 		}
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) writeIndirect(r *idc.Request) {
@@ -1063,20 +1181,23 @@ func (s *server) writeIndirect(r *idc.Request) {
 			rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
 		}
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) writeBarrier(r *idc.Request) {
 	abi := r.ABI()
 	var m request
 	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: OperationWriteBarrier, status: StatusError}
-	if takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
+	rsp := response{id: m.id, operation: m.operation, status: StatusError}
+	switch {
+	case !s.keys.FeatureBarrier:
+		rsp.status = StatusEopnotsupp
+	case takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)):
 		if data, err := r.Map(idc.In); err == nil {
 			rsp.status = s.back.WriteBarrier(r.Context(), WriteBarrierRequest{SectorNumber: m.sectorNumber}, data)
 		}
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) flush(r *idc.Request) {
@@ -1084,17 +1205,25 @@ func (s *server) flush(r *idc.Request) {
 	var m request
 	m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: m.operation, status: StatusError}
-	rsp.status = s.back.Flush(r.Context(), FlushRequest{})
-	answer(r, rsp)
+	switch {
+	case !s.keys.FeatureFlushCache:
+		rsp.status = StatusEopnotsupp
+	default:
+		rsp.status = s.back.Flush(r.Context(), FlushRequest{})
+	}
+	rsp.put(r.Respond(responseSize[abi]))
 }
 
 func (s *server) discard(r *idc.Request) {
 	abi := r.ABI()
 	var m requestDiscard
-	m.get(r.Slot(), abi)
+	ok := m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: m.operation, status: StatusError}
-	if m.flag&^DiscardFlagsSecure == 0 {
+	switch {
+	case !s.keys.FeatureDiscard:
+		rsp.status = StatusEopnotsupp
+	case ok:
 		rsp.status = s.back.Discard(r.Context(), DiscardRequest{SectorNumber: m.sectorNumber, NrSectors: m.nrSectors, Flag: m.flag})
 	}
-	answer(r, rsp)
+	rsp.put(r.Respond(responseSize[abi]))
 }

@@ -87,6 +87,9 @@ func (t *Txn) ResponseABI() int { return t.abi }
 // Segments are the parts of pages that hold the bulk data.
 func (t *Txn) Segments() []Segment { return t.segs }
 
+// Len is the length of the bulk data in bytes.
+func (t *Txn) Len() int { return len(t.user) }
+
 // SegmentPage returns page i of the pages reserved for lists of segments, and its
 // reference. Reserve says how many there are.
 func (t *Txn) SegmentPage(i int) (shm.Memory, platform.GrantRef) {

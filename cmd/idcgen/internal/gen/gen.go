@@ -1,8 +1,24 @@
 // Package gen writes Go stubs for a protocol.
+//
+// What it writes imports the standard library and runtime/idc, and is meant to be
+// read: types and keys first, then the layout of the ring's slots, then the front
+// end, then the back end. Each concept has a file here:
+//
+//	types.go     units, constants, enums, bits
+//	keys.go      what each end publishes
+//	protocol.go  what the runtime is told
+//	record.go    private images of slots, and their encoding; value.go: of one field
+//	segment.go   the pieces of pages that carry bulk data
+//	front.go     calls; encode.go: how a call becomes a request
+//	back.go      the interface that a driver implements; match.go: which request it is
+//	tests.go     the tests that come with the stubs
+//
+// Code is written as Go text, line by line, and handed to jennifer, which keeps the
+// imports and the format; see code.go.
 package gen
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/xenidc/idc/idl/schema"
 )
@@ -13,7 +29,109 @@ type File struct {
 	Content []byte
 }
 
-// Generate returns the files of the Go package for a protocol. source is the name of the protocol file, for the header.
+// generator holds what the parts of one protocol's stubs share.
+type generator struct {
+	p       *schema.Protocol
+	source  string
+	abis    []schema.ABIName // numbered by position, as in idc.Protocol
+	whole   bool             // stubs, and not only types and codecs
+	out     *code
+	structs map[*schema.Struct]bool // that have an image
+	args    []arg
+	dones   []string // types of callbacks, in the order of their fields
+}
+
+// Generate returns the files of the Go package for a protocol. source is the name
+// of the protocol file, for the header. The result depends on nothing else.
 func Generate(p *schema.Protocol, source string) ([]File, error) {
-	return nil, errors.New("this build has no generator")
+	g := newGenerator(p, source)
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	stubs, err := g.stubs()
+	if err != nil {
+		return nil, err
+	}
+	tests, err := g.tests()
+	if err != nil {
+		return nil, err
+	}
+	return []File{{p.Name + ".idc.go", stubs}, {p.Name + ".idc_test.go", tests}}, nil
+}
+
+func newGenerator(p *schema.Protocol, source string) *generator {
+	g := &generator{p: p, source: source, structs: map[*schema.Struct]bool{}}
+	g.abis = p.Device.Names
+	if p.Device.Independent || len(g.abis) == 0 {
+		g.abis = []schema.ABIName{{ABI: schema.X86_64}}
+	}
+	g.whole = runnable(p)
+	g.collectStructs()
+	g.collectArgs()
+	return g
+}
+
+// runnable reports whether the runtime can carry the protocol: one ring, no one-way
+// messages, and at most one bulk argument of raw bytes in a transaction.
+func runnable(p *schema.Protocol) bool {
+	if len(p.Rings) != 1 || len(p.Messages) > 0 || p.Status == nil {
+		return false
+	}
+	for _, t := range p.Transactions {
+		n := 0
+		for _, param := range t.Params {
+			if b := param.Bulk; b != nil {
+				n++
+				if b.From == schema.Both || b.Elem != nil {
+					return false
+				}
+			}
+		}
+		if n > 1 {
+			return false
+		}
+	}
+	return len(p.Transactions) > 0
+}
+
+// check refuses what the stubs couldn't express.
+func (g *generator) check() error {
+	if !g.whole {
+		return nil
+	}
+	for _, t := range g.p.Transactions {
+		for _, f := range t.Forms {
+			if len(f.Segments) > 0 && f.Segments[0].Pages == 0 && len(t.Forms) > 1 && f.Segments[0].Max != g.direct() {
+				return fmt.Errorf("transaction %s: its direct form has room for %d segments, another's for %d", t.Name, f.Segments[0].Max, g.direct())
+			}
+		}
+	}
+	return nil
+}
+
+// stubs renders the main file.
+func (g *generator) stubs() ([]byte, error) {
+	g.out = newCode(g.p.Name, g.source)
+	g.out.line("// A compile error here means that this file and the package idc don't fit")
+	g.out.line("// together: run idcgen again, or use the version of idc that idcgen came with.")
+	g.out.line("const _ = idc.Version1")
+	g.out.line("")
+	g.units()
+	g.consts()
+	g.enums()
+	g.bits()
+	if !g.whole {
+		g.records()
+		g.unions()
+		return g.out.render()
+	}
+	g.keys(schema.Back)
+	g.keys(schema.Front)
+	g.protocol()
+	g.records()
+	g.unions()
+	g.segments()
+	g.front()
+	g.back()
+	return g.out.render()
 }
