@@ -236,6 +236,19 @@ func shift(p *schema.Path) int {
 	return p.Bits.Shift
 }
 
+// status checks that the response says how the transaction ended.
+func (b *binder) status(d *syntax.Form) {
+	for _, bind := range b.binds {
+		if bind.Source.Kind == schema.FromStatus {
+			return
+		}
+	}
+	b.r.diags.Add(diag.StatusRoles, d.Name.Span(), "nothing in `%s` says how the transaction ended", b.slot.Struct.Name).
+		Note(b.slot.Struct.Pos, "declared here").
+		Because("a request that fails, or that the back doesn't know, needs an answer that says so").
+		Try("add a field whose type is a `status enum`")
+}
+
 // response resolves the other side of a transaction's form.
 func (r *resolver) response(b *binder, d *syntax.Form, results []*schema.Param, decls []*syntax.Param) {
 	a := b.rsp
@@ -251,6 +264,7 @@ func (r *resolver) response(b *binder, d *syntax.Form, results []*schema.Param, 
 		}
 	}
 	a.complete(d.Name)
+	a.status(d)
 	a.sort()
 	b.form.Reply = a.binds
 }

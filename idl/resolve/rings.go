@@ -50,6 +50,7 @@ func (r *resolver) ring(parts *ringParts) {
 		r.ringItem(parts, item)
 	}
 	r.ringComplete(parts)
+	r.queueKeys(parts)
 	if r.diags.Len() > before || len(parts.ring.Requests) == 0 || len(parts.ring.Responses) == 0 {
 		return // a struct that couldn't be parsed has been complained about
 	}
@@ -102,6 +103,41 @@ func (r *resolver) ringQueues(ring *schema.Ring, d *syntax.RingQueues) {
 	ring.MaxQueues = r.ringKey(d.Max, schema.Back, schema.Int)
 	ring.QueuePrefix = d.Under.Value()
 	r.numbered(d.Under)
+}
+
+// queueKeys checks that the keys of a ring with queues are per queue, those of others aren't, and that no other ring's
+// pages are published by them.
+func (r *resolver) queueKeys(parts *ringParts) {
+	ring := parts.ring
+	for _, item := range parts.decl.Items {
+		var keys []*schema.Key
+		switch {
+		case item.Pages != nil:
+			keys = []*schema.Key{ring.RefKey, ring.RefsKey}
+		case item.Channel != nil:
+			keys = []*schema.Key{ring.Channel}
+		}
+		for _, k := range keys {
+			if k != nil && k.PerQueue != (ring.Queues != nil) {
+				r.perQueue(syntax.At(item.Pos, len(ringLine(item))), k)
+			}
+		}
+	}
+	for _, other := range r.p.Rings {
+		if other != ring && ring.RefKey != nil && other.RefKey == ring.RefKey {
+			r.diags.Add(diag.DuplicateName, ring.Pos, "`%s` publishes the pages of two rings", ring.RefKey.Name).
+				Note(other.Pos, "this is the other").Because("a page belongs to one ring").Try("give each a key of its own")
+		}
+	}
+}
+
+func (r *resolver) perQueue(at diag.Span, k *schema.Key) {
+	d := r.diags.Add(diag.KeyPlace, at, "`%s` and this ring disagree about queues", k.Name).Note(k.Pos, "declared here")
+	if k.PerQueue {
+		d.Because("the key is per queue, and the ring has none").Try("add `queues` to the ring, or remove `per queue`")
+	} else {
+		d.Because("the ring has queues, and the key is not one for each").Try("add `per queue` to the key")
+	}
 }
 
 func (r *resolver) numbered(s *syntax.Str) {

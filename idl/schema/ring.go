@@ -32,7 +32,7 @@ type Slot struct {
 	Struct *Struct
 	ID     *Path   // couples a response to its request
 	Tags   []*Path // the fields that tell which message it is, most significant first
-	// Echo is how every answer to this request is filled unless its form says otherwise.
+	// Echo is how an answer to this request that no form describes is filled: it has the struct of the ring's first response.
 	Echo []Bind
 }
 

@@ -1,6 +1,8 @@
 /// An example.
 protocol example
 
+status enum status u32 { ok = 0 means success, failed = 1 means failure }
+
 segment piece {
 	gref   gref
 	offset u16 in bytes
@@ -10,7 +12,7 @@ segment piece {
 
 struct request { id u32, count u32, start u32, pieces piece[count] up to 8 }
 
-struct response { id u32, result u32 }
+struct response { id u32, status status, result u32 }
 
 ring requests {
 	request  request

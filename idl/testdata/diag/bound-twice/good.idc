@@ -1,9 +1,11 @@
 /// An example.
 protocol example
 
+status enum status u32 { ok = 0 means success, failed = 1 means failure }
+
 struct request { id u32, value u32 }
 
-struct response { id u32, result u32 }
+struct response { id u32, status status, result u32 }
 
 ring requests {
 	request  request

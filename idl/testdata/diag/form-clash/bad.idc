@@ -1,11 +1,13 @@
 /// An example.
 protocol example
 
+status enum status u32 { ok = 0 means success, failed = 1 means failure }
+
 enum operation u32 { add = 1, double = 2 }
 
 struct request { id u32, operation operation, value u32 }
 
-struct response { id u32, result u32 }
+struct response { id u32, status status, result u32 }
 
 ring requests {
 	request  request

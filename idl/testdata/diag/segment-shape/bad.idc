@@ -7,9 +7,11 @@ segment piece {
 	length u16 in bytes
 }
 
+status enum status u32 { ok = 0 means success, failed = 1 means failure }
+
 struct request { id u32, count u32, pieces piece[count] up to 8 }
 
-struct response { id u32, result u32 }
+struct response { id u32, status status, result u32 }
 
 ring requests {
 	request  request

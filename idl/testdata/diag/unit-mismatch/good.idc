@@ -3,9 +3,11 @@ protocol example
 
 unit sectors = 512 bytes
 
+status enum status u32 { ok = 0 means success, failed = 1 means failure }
+
 struct request { id u32, start u32 in sectors }
 
-struct response { id u32, result u32 }
+struct response { id u32, status status, result u32 }
 
 ring requests {
 	request  request
