@@ -17,6 +17,12 @@ func cases() (all []*measure.Case) {
 		all = append(all, cases...)
 	}
 	for _, n := range []int{1, 32} {
+		group(fmt.Sprintf("64-byte transactions, depth %d", n), append(own.Echo(n), rivals(rival.Op{Depth: n})...)...)
+	}
+	for _, n := range []int{4 << 10, 1 << 20} {
+		group(fmt.Sprintf("%d KiB to the back end, depth 1", n>>10), append(own.Bulk(n), rivals(rival.Op{Depth: 1, Out: n})...)...)
+	}
+	for _, n := range []int{1, 32} {
 		null := rival.Op{Depth: n, In: own.Block}
 		group(fmt.Sprintf("4 KiB reads, null disk, depth %d", n), append(own.Disk(n, nil), rivals(null)...)...)
 		tmpfs := rival.Op{Depth: n, In: own.Block, Disk: own.DiskSize, Prepare: own.MakeDisk}

@@ -18,7 +18,7 @@ const (
 	serveArg   = "serve-case" // the other process's first argument
 	profileVar = "BENCH_PROFILE"
 	warmUp     = 100 * time.Millisecond // at most, and no longer than the run itself
-	startTime  = 20 * time.Second // how long the other process may take to be ready
+	startTime  = 20 * time.Second       // how long the other process may take to be ready
 )
 
 // result is what all runs of a case gave.

@@ -140,7 +140,7 @@ type Sample struct {
 	CPU  time.Duration // of both processes
 	// Allocs counts what this process allocated on the heap.
 	Allocs uint64
-	Hist Histogram
+	Hist   Histogram
 }
 
 // Run runs a load for about d. pids are the processes whose time of a CPU counts.

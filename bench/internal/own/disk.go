@@ -65,13 +65,9 @@ func serveDisk(ctx context.Context, dir string, prepare func(string) error, read
 		b := blkback.New(img, slog.New(slog.DiscardHandler))
 		disk, keys = b, b.Keys()
 	}
-	d, err := back(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	ready()
-	return blk.Serve(ctx, d, name, keys, disk, opts...)
+	return serve(ctx, dir, ready, func(d idc.Domain) error {
+		return blk.Serve(ctx, d, name, keys, disk, opts...)
+	})
 }
 
 // nullDisk keeps nothing and gives what happens to be there.

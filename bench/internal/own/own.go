@@ -20,6 +20,17 @@ func back(ctx context.Context, dir string) (*host.Domain, error) {
 	return host.Embed(ctx, socket(dir), broker.Options{})
 }
 
+// serve joins a broker of our own in dir and runs a service there until it ends.
+func serve(ctx context.Context, dir string, ready func(), run func(idc.Domain) error) error {
+	d, err := back(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	ready()
+	return run(d)
+}
+
 // front joins the same as the one who uses.
 func front(ctx context.Context, dir string) (*host.Domain, error) {
 	return host.Join(ctx, socket(dir))
