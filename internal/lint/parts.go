@@ -48,6 +48,7 @@ var Parts = []Part{
 		Why: "judges the meaning, however it was spelt"},
 	{Path: "idl/compat", May: []string{"idl/diag", "idl/schema"},
 		Why: "compares meanings of two versions, not their spelling"},
+	{Path: "idl/internal/golden", Outside: []string{"github.com/google/go-cmp"}, Why: "expected outputs, for the compiler's tests"},
 	{Path: "idl/...", May: []string{"idl/..."},
 		Why: "the façade and what is built of the phases; never the runtime: a compiler doesn't need what it compiles for"},
 	{Path: "cmd/idcgen/internal/gen", May: []string{"idl/diag", "idl/schema", "cmd/idcgen/internal/gen/..."},
@@ -108,7 +109,6 @@ var Parts = []Part{
 	{Path: "internal/lint/...", May: []string{"internal/lint/..."}, Why: "judges the tree from outside"},
 	{Path: "internal/docs", Why: "tests that the documents say what the files do"},
 	{Path: "internal/testenv", Outside: []string{xsys}, Why: "leak checks and earned skips, for every test"},
-	{Path: "internal/golden", Outside: []string{"github.com/google/go-cmp"}, Why: "expected outputs, for every test"},
 	{Path: "test/...", May: []string{"..."}, Outside: []string{"..."}, Why: "tests of the whole"},
 }
 
@@ -132,6 +132,7 @@ var Gates = []Gate{
 	{Path: "runtime/platform/platformtest", Tests: true, Why: "the contract's suite is for tests"},
 	{Path: "runtime/idc/idctest", Tests: true, Why: "the pair of domains is for tests"},
 	{Path: "internal/testenv", From: []string{"runtime/platform/platformtest", "test/..."}, Tests: true, Why: "the leak checks are for tests"},
+	{Path: "idl/internal/golden", Tests: true, Why: "expected outputs are for tests"},
 	{Path: "runtime/internal/sys", From: []string{"runtime/shm", "runtime/platform/..."}, Tests: true, Why: "system calls are the platforms' business"},
 }
 
