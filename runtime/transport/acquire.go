@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/xenidc/idc/runtime/shm"
 )
@@ -12,24 +13,24 @@ import (
 // while the queue is disconnected. ctx is honoured; with [NoWait] it fails at once.
 // user is lent until the transaction's end, whatever that is.
 func (q *Queue) Begin(ctx context.Context, user []byte, dir Direction, segments int) (*Txn, error) {
-	for {
-		q.mu.Lock()
-		t, err := q.acquire(user, dir, segments)
-		if t == nil && err == nil {
-			q.waiters++
-		}
+	q.mu.Lock()
+	t, err := q.acquire(user, dir, segments)
+	for t == nil && err == nil {
+		heard := q.enlist()
 		q.mu.Unlock()
-		if err != nil {
-			return nil, err
+		err = q.await(ctx)
+		q.mu.Lock()
+		q.delist(heard)
+		if err == nil {
+			t, err = q.acquire(user, dir, segments)
 		}
-		if t != nil {
-			t.send()
-			return t, nil
-		}
-		if err := q.await(ctx); err != nil {
-			return nil, err
-		}
+		q.relay()
 	}
+	q.mu.Unlock()
+	if t != nil {
+		t.send()
+	}
+	return t, err
 }
 
 // acquire takes a transaction and lends user, or returns nothing if that isn't
@@ -71,13 +72,13 @@ func (q *Queue) Carry(user []byte, segments int) int {
 	return min(len(user), most)
 }
 
-// await waits until something came free. It counts among the waiters on entry.
+// await waits until something came free, or may have. The lock isn't held.
 func (q *Queue) await(ctx context.Context) error {
-	defer q.unawait()
 	if q.Poll() > 0 {
 		return nil
 	}
 	if q.cfg.Polled {
+		runtime.Gosched() // what it waits for may need this CPU
 		return context.Cause(ctx)
 	}
 	q.attend()
@@ -89,18 +90,41 @@ func (q *Queue) await(ctx context.Context) error {
 	}
 }
 
-func (q *Queue) unawait() {
-	q.mu.Lock()
-	q.waiters--
-	q.nudge() // one token stands for any number of causes: pass it on
-	q.mu.Unlock()
+// enlist counts the caller, who found nothing, among the waiters. It returns the
+// news that it has heard of.
+func (q *Queue) enlist() (heard uint64) {
+	q.waiters++
+	return q.news
 }
 
-// nudge lets one goroutine that waits in Begin look again.
+// delist ends an enlist. The caller looks again, or doesn't want to any more.
+func (q *Queue) delist(heard uint64) {
+	q.waiters--
+	if heard != q.news {
+		q.unheard--
+	}
+}
+
+// nudge lets those who wait in Begin look again, one after the other.
 func (q *Queue) nudge() {
 	if q.waiters == 0 {
 		return
 	}
+	q.news++
+	q.unheard = q.waiters
+	q.token()
+}
+
+// relay passes a nudge on, since one token stands for any number of causes, and what
+// was no use to one waiter may be to another: to each waiter that hasn't looked
+// since, and no further, while there is anything to be had.
+func (q *Queue) relay() {
+	if q.unheard > 0 && (len(q.free) > 0 || q.cause != nil || q.stranded != nil) {
+		q.token()
+	}
+}
+
+func (q *Queue) token() {
 	select {
 	case q.slots <- struct{}{}:
 	default:

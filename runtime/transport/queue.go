@@ -38,6 +38,8 @@ type Queue struct {
 	mu       sync.Mutex
 	free     []uint32 // ids, last in first out
 	waiters  int      // goroutines waiting on slots
+	news     uint64   // causes for them to look again, so far
+	unheard  int      // waiters that haven't looked since the last
 	link     *Link    // nil while disconnected
 	cause    error    // terminal, nil while the queue is open
 	stranded error    // why there is nobody to send to, although others have
