@@ -17,4 +17,7 @@ require (
 	honnef.co/go/tools v0.8.2 // indirect
 )
 
-tool honnef.co/go/tools/cmd/staticcheck
+tool (
+	github.com/xenidc/idc/cmd/idcgen
+	honnef.co/go/tools/cmd/staticcheck
+)
