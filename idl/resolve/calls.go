@@ -162,7 +162,7 @@ func (r *resolver) transaction(d *syntax.Transaction, doc string) {
 		if r.formTwice(t.Forms, item.Form.Name) {
 			continue
 		}
-		b := r.formOf(item, t.Ring, t.Params, d.Params, schema.Front)
+		b := r.formOf(item, t.Ring, t.Params, d.Params, schema.Front, true)
 		if b == nil {
 			continue
 		}
@@ -245,7 +245,7 @@ func (r *resolver) message(d *syntax.Message, doc string) {
 			r.diags.Add(diag.BadSplit, syntax.At(item.Pos, 1), "a message has one form and isn't split").
 				Because("nothing comes back that could tell how much of it arrived").Try("make it a transaction")
 		default:
-			if b := r.formOf(item, m.Ring, m.Params, d.Params, from); b != nil {
+			if b := r.formOf(item, m.Ring, m.Params, d.Params, from, false); b != nil {
 				m.Form = b.form
 			}
 		}
@@ -283,8 +283,9 @@ func (r *resolver) params(list []*syntax.Param, noBulk bool) (out []*schema.Para
 		n := d.Path.Last()
 		p := &schema.Param{Name: n.Text, Doc: syntax.DocText(d.Doc), Pos: n.Span(), Since: r.since(d.Since, false, "")}
 		for _, prev := range out {
-			if prev.Name == p.Name {
+			if prev.Name == n.Text {
 				r.duplicate(n, prev.Pos)
+				p.Name = "" // of no further interest
 			}
 		}
 		switch {

@@ -22,7 +22,7 @@ type binder struct {
 
 // formOf resolves the side of a form that carries the arguments: the request, or the response for a message from the back.
 func (r *resolver) formOf(item *syntax.BodyItem, ring *schema.Ring, params []*schema.Param, decls []*syntax.Param,
-	from schema.Side) *binder {
+	from schema.Side, answered bool) *binder {
 	d := item.Form
 	slots := ring.Requests
 	if from == schema.Back {
@@ -43,7 +43,7 @@ func (r *resolver) formOf(item *syntax.BodyItem, ring *schema.Ring, params []*sc
 		form.Limit = r.limitKey(d.Limit)
 	}
 	b := &binder{r: r, form: form, slot: slot, params: params}
-	if from == schema.Front {
+	if answered {
 		b.rsp = r.answer(d, ring)
 	}
 	b.bare(decls)
@@ -93,7 +93,7 @@ func (r *resolver) answer(d *syntax.Form, ring *schema.Ring) *binder {
 // bare binds the arguments that are named after a field.
 func (b *binder) bare(decls []*syntax.Param) {
 	for i, d := range decls {
-		if d.Type != nil || d.Bulk != nil || i >= len(b.params) {
+		if d.Type != nil || d.Bulk != nil || b.params[i].Name == "" {
 			continue
 		}
 		path := b.r.path(b.slot.Struct, d.Path)
@@ -115,7 +115,7 @@ func (b *binder) bare(decls []*syntax.Param) {
 // typed binds the arguments with a type of their own that no assignment used, to the field of the same name.
 func (b *binder) typed(decls []*syntax.Param) {
 	for i, d := range decls {
-		if d.Type == nil || i >= len(b.params) || b.uses(b.params[i]) {
+		if d.Type == nil || b.uses(b.params[i]) {
 			continue
 		}
 		if f := b.slot.Struct.Field(b.params[i].Name); f != nil {
@@ -135,9 +135,11 @@ func (b *binder) uses(p *schema.Param) bool {
 // matchType checks that an argument fits its field.
 func (b *binder) matchType(at diag.Span, p *schema.Param, path *schema.Path) {
 	have, want := p.Type, path.Type()
-	if d := b.r.sameUnit(at, have.Unit, want.Unit); d != nil {
-		d.Note(path.Leaf().Pos, "`%s` is declared here", path)
-		return
+	if have.Kind == want.Kind {
+		if d := b.r.sameUnit(at, have.Unit, want.Unit); d != nil {
+			d.Note(path.Leaf().Pos, "`%s` is declared here", path)
+			return
+		}
 	}
 	if have.Kind != want.Kind || have.Size != want.Size || have.Signed != want.Signed || have.Enum != want.Enum ||
 		have.Bits != want.Bits || have.Struct != want.Struct || have.Max != want.Max {
@@ -201,7 +203,7 @@ func (b *binder) complete(at *syntax.Name) {
 		if p.Bulk != nil {
 			bound = slices.ContainsFunc(b.form.Segments, func(s schema.SegmentBind) bool { return s.Bulk == p })
 		}
-		if bound || p.Bulk == nil && p.Type == nil {
+		if bound || p.Bulk == nil && p.Type == nil || p.Name == "" {
 			continue
 		}
 		b.r.diags.Add(diag.Unbound, at.Span(), "form `%s` carries `%s` nowhere", at.Text, p.Name).Note(p.Pos, "declared here").

@@ -40,6 +40,10 @@ func (r *resolver) tooLarge(s *schema.Struct) {
 // placed honours `at`.
 func (r *resolver) placed(f *schema.Field, at *syntax.Value, end, align int, a schema.ABI) int {
 	n, _ := r.number(at, nil)
+	if r.misplaced[f] {
+		return end
+	}
+	r.misplaced[f] = true // unless it isn't
 	switch {
 	case n < int64(end) || n > maxStruct:
 		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, n).
@@ -50,6 +54,7 @@ func (r *resolver) placed(f *schema.Field, at *syntax.Value, end, align int, a s
 			Because("on %s its alignment is %d", a, align).Try("write a multiple of %d", align)
 		return end
 	}
+	delete(r.misplaced, f)
 	return int(n)
 }
 
@@ -133,10 +138,13 @@ func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // independence checks that a protocol that names no ABI is laid out alike on all.
 func (r *resolver) independence() {
-	if !r.p.Device.Independent {
+	if !r.p.Device.Independent || r.diags.Failed() {
 		return
 	}
 	for _, s := range r.p.Structs {
+		if s.Made {
+			continue // it differs only if a struct in it does
+		}
 		if f := differs(s); f != nil {
 			r.diags.Add(diag.LayoutDiffers, f.Pos, "`%s.%s` isn't at the same place on every ABI", s.Name, f.Name).
 				Because("on x86_64 it is at %d, on x86_32 at %d, and the protocol names no `abi`",

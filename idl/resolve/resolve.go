@@ -25,13 +25,14 @@ type resolver struct {
 	diags *diag.List
 	p     *schema.Protocol
 
-	symbols  map[string]*symbol
-	origin   map[*schema.Field]*syntax.Field
-	building map[*schema.Struct]progress
-	unions   map[*schema.Union]progress
-	rings    []*ringParts
-	calls    map[string]diag.Span // transactions and messages by name
-	drawn    *diag.Span           // the first ring that the file draws itself
+	symbols   map[string]*symbol
+	origin    map[*schema.Field]*syntax.Field
+	building  map[*schema.Struct]progress
+	unions    map[*schema.Union]progress
+	rings     []*ringParts
+	calls     map[string]diag.Span   // transactions and messages by name
+	misplaced map[*schema.Field]bool // whose offset has been complained about
+	drawn     *diag.Span             // the first ring that the file draws itself
 }
 
 // progress guards against structs that contain themselves.
@@ -46,11 +47,12 @@ const (
 func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 	r := &resolver{
 		file: f, diags: diags, p: &schema.Protocol{},
-		symbols:  map[string]*symbol{},
-		origin:   map[*schema.Field]*syntax.Field{},
-		building: map[*schema.Struct]progress{},
-		unions:   map[*schema.Union]progress{},
-		calls:    map[string]diag.Span{},
+		symbols:   map[string]*symbol{},
+		origin:    map[*schema.Field]*syntax.Field{},
+		building:  map[*schema.Struct]progress{},
+		unions:    map[*schema.Union]progress{},
+		calls:     map[string]diag.Span{},
+		misplaced: map[*schema.Field]bool{},
 	}
 	r.header()
 	r.names()

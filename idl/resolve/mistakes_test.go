@@ -1,0 +1,219 @@
+package resolve_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/xenidc/idc/idl"
+)
+
+// drawn is a protocol that draws its ring; the cases below add to it or change a line of it.
+const drawn = `protocol t version 3
+unit blocks = 4 KiB
+status enum status u32 { ok = 0 means success, bad = 1 means failure }
+enum op u8 { a = 1, b = 2 }
+bits flags u8 { x = bit 0, kind = bits 1 to 2 as op }
+segment piece { gref gref, offset u16 in bytes, length u16 in bytes, covers length from offset }
+struct request { op op, flags flags, n u16, id u32, at u32 in blocks, len u32 in bytes, more u16, other u16, seg piece[n] up to 8 }
+struct response { id u32, status status, got u32 }
+ring r { request request, response response, tag op and flags.kind, id id, pages "ref", channel "evt" }
+keys from front by initialised { "ref" gref, "evt" port, "q" u32 default 1, "name" string default "" }
+keys from back by connected { "flag" bool default 0, "num" u32 default 0, "size" u32 in blocks default 0, "text" string optional }
+`
+
+func TestMistakes(t *testing.T) {
+	lines := strings.Count(drawn, "\n")
+	for _, c := range []struct{ src, want string }{
+		// transactions and forms
+		{"transaction f(at, data bulk from back) -> (got) replay { form d request { op = a, seg = data }, split data advancing at }", ""},
+		{"transaction f(at) { form d request { op = c } }", "unknown-name"},
+		{"transaction f(at) { form d request { op = 7 } }", ""},
+		{"transaction f(at) { form d request { op = 256 } }", "out-of-range"},
+		{"transaction f(at) { form d request { flags.kind = 4 } }", "out-of-range"},
+		{"transaction f(at) { form d request { flags.y = 1 } }", "unknown-name"},
+		{"transaction f(at) { form d request { flags = 1, flags.x = 1 } }", "bound-twice"},
+		{"transaction f(at) { form d request { len = at } }", "unit-mismatch"},
+		{"transaction f(x u32 in blocks) { form d request { len = x } }", "unit-mismatch"},
+		{"transaction f(at) { form d request { seg = at } }", "type-mismatch"},
+		{"transaction f(at) { form d request { seg = 4 } }", "type-mismatch"},
+		{"transaction f(at) { form d request { more = device } }", ""},
+		{"transaction f(at) { form d request { len = device } }", "type-mismatch"},
+		{"transaction f(at) { form d request { op = request.op } }", "direction"},
+		{"transaction f(at) { form d request { response.got = request.len } }", ""},
+		{"transaction f(at) { form d request { response.got = request.op } }", "type-mismatch"},
+		{"transaction f(at) { form d request { response.nothing = 1 } }", "unknown-name"},
+		{"transaction f(d bulk from back) { form d request { seg = d, len = length of d } }", ""},
+		{"transaction f(d bulk from back) { form d request { seg = d, op = length of d } }", "type-mismatch"},
+		{"transaction f(d bulk from back) { form d request { seg = d, len = length of e } }", "unknown-name"},
+		{"transaction f(d bulk from back) { form d request { } }", "unbound"},
+		{"transaction f(d bulk from back, e bulk both ways) { form d request { seg = d then e counted more } }", ""},
+		{"transaction f(d bulk from back, e bulk both ways) { form d request { seg = d, seg = e } }", "unbound bound-twice"},
+		{"transaction f(d bulk from back) { form d request { seg = d then x counted more } }", "unknown-name"},
+		{"transaction f(d bulk from back up to 4 blocks) { form d request { seg = d } }", "syntax"},
+		{"transaction f(d bulk sideways) { form d request { seg = d } }", "syntax"},
+		{"transaction f(d bulk from side) { form d request { seg = d } }", "unknown-name"},
+		{"transaction f(at) { form d request { }, form d request { } }", "duplicate-name"},
+		{"transaction f(at) { form d request { }, form e request { } }", "form-clash"},
+		{"transaction f(at) { form d nothing { } }", "unknown-name"},
+		{"transaction f(at) { form d response { } }", "unknown-name"},
+		{"transaction f(at) -> (got, got) { form d request { } }", "duplicate-name"},
+		{"transaction f(at) -> (missing) { form d request { } }", "unknown-name"},
+		{"transaction f(missing) { form d request { } }", "unknown-name"},
+		{"transaction f(flags.x) { form d request { op = a } }", ""},
+		{"transaction f(flags.x bool) { form d request { op = a } }", "wrong-kind unbound"},
+		{"transaction f(at) on s { form d request { } }", "unknown-name"},
+		{"transaction f(at) credit { form d request { } }", "direction"},
+		{"transaction f(at) replay fail { form d request { } }", "bad-modifier"},
+		{"transaction f(at) number 3 { form d request { } }", "mixed-forms"},
+		{"transaction f(at) quota 0 { form d request { } }", "out-of-range"},
+		{"transaction f(at) when \"num\" { form d request { } }", "key-value"},
+		{"transaction f(at) when \"ref\" { form d request { } }", "unknown-name"},
+		{"transaction f(at) since 4 { form d request { } }", "bad-since"},
+		{"transaction f(at) { form d request up to \"num\" { } }", ""},
+		{"transaction f(at) { form d request up to \"flag\" { } }", "key-value"},
+		{"transaction f(at) { form d request { }, split at advancing at }", "bad-split"},
+		{"transaction f(at) { split at advancing at }", "mixed-forms"},
+		{"transaction f() { form d request { } }\ntransaction f() { form d request { op = a } }", "duplicate-name"},
+		{"message m(at) from front { form d request { op = a } }", ""},
+		{"message m(at) from front credit { form d request { op = a } }", "direction"},
+		{"message m(got) from back credit { form d response { } }", ""},
+		{"message m(got) from back { form d response { } }", "direction"},
+		{"message m(got) from back credit replay { form d response { } }", "bad-modifier"},
+		{"message m(d bulk from back) from back credit { form d response { } }", "direction unbound"},
+		{"message m(at) from front { form d request { response.got = 1 } }", "direction"},
+		{"reserved 5", "mixed-forms"},
+		// types
+		{"struct s { a u32[] }", "missing-bound"},
+		{"struct s { a u32[4] up to 8 }", "bad-count"},
+		{"struct s { n i8, a u32[n] up to 8 }", "bad-count"},
+		{"struct s { a u32[0] }", "out-of-range"},
+		{"struct s { a bool in blocks }", "unit-mismatch"},
+		{"struct s { a u32 in op }", "wrong-kind"},
+		{"struct s { a u32 by n }", "union-tag"},
+		{"struct s { a u32 when 1 }", "union-tag"},
+		{"struct s { a gref to pages of piece[n], n u16 }", "wrong-kind"},
+		{"struct s { a gref[2] to pages of request[n], n u16 }", "wrong-kind"},
+		{"struct s { a u8, a u16 }", "duplicate-name"},
+		{"struct s { covers a to b }", "segment-shape"},
+		{"struct s { a u8 on sparc }", "unknown-name"},
+		{"struct s { a u32 at 2 }", "bad-offset"},
+		{"struct s { a u8[2000000] }", "out-of-range"},
+		{"struct s { a u8[1000000], b u8[1000000] }", "out-of-range"},
+		{"struct u8 { a u8 }", "duplicate-name"},
+		{"segment s { gref gref, a u8, b u8, covers a to b }", "segment-shape"},
+		{"segment s { gref gref, a u8 in blocks, b u8 in bytes, covers a to b }", "unit-mismatch"},
+		{"segment s { gref gref, a u8 in bytes, covers a to c }", "unknown-name"},
+		{"union u { a u8 when 1, b u8 }", "union-tag"},
+		{"union u { a u8 at 1 }", "union-tag"},
+		{"union u { a bytes up to 4 }", "union-tag"},
+		{"union u { a u8 when 1, b u8 when 1 }\nstruct s { n u8, u u by n }", "duplicate-value"},
+		{"union u { a u8, b u8 }\nstruct s { n u8, u u by n }", "union-tag"},
+		{"union u { a u }", "cycle"},
+		{"enum e u8 { a = 1, a = 2 }", "duplicate-name"},
+		{"enum e u9 { a = 1 }", "wrong-kind"},
+		{"enum e u8 { a = 1 means success }", "status-roles"},
+		{"enum e u8 { reserved 4 to 2 }", "out-of-range"},
+		{"status enum e u8 { a = 1 means success and failure }", "status-roles"},
+		{"bits b u8 { a = bit 8 }", "out-of-range"},
+		{"bits b u8 { a = bit 1 as op }", "out-of-range"},
+		{"const a = b\nconst b = a", "cycle"},
+		{"const a in bytes = 1\nconst b in blocks = a", "unit-mismatch"},
+		{"const a = 20000000000 GiB", "out-of-range"},
+		{"unit u = 0", "out-of-range"},
+		{"frozen struct s { a u8 since 2 }", "frozen-grows"},
+		{"stream ring c { }", "not-generated"},
+		{"status const a = 1", "bad-modifier"},
+		{"protocol again", "duplicate-name"},
+		{"abi sparc", "unknown-name"},
+		// rings and keys
+		{"ring s { request request, response response, id id, pages \"ref\", channel \"evt\" }", "duplicate-name"},
+		{"ring s { request request, response response, id id, pages \"evt\", channel \"evt\" }", "key-value"},
+		{"ring s { request request, response response, id id, pages \"num\", channel \"evt\" }", "key-place"},
+		{"ring s { request request, response response, id op, pages \"name\", channel \"evt\" }", "key-value"},
+		{"ring s { request nothing, response response, id id, pages \"ref\", channel \"evt\" }", "duplicate-name unknown-name"},
+		{"ring s { }", "ring-shape ring-shape ring-shape ring-shape ring-shape"},
+		{"keys from front { \"ref\" gref }", "duplicate-name"},
+		{"keys from side { }", "unknown-name"},
+		{"keys from toolstack { }", "key-place"},
+		{"keys from back by nowhere { }", "unknown-name"},
+		{"keys from back { \"a\" u32 per queue }", "key-place"},
+		{"keys from back { \"a\" string 1 to 2 }", "key-value"},
+		{"keys from back { \"a\" u8 default 256 }", "out-of-range"},
+		{"keys from back { \"a\" bool default 2 }", "out-of-range"},
+		{"keys from back { \"a\" u32 default as \"size\" }", "unit-mismatch"},
+		{"keys from back { \"a\" u32 default as \"text\" }", "key-value"},
+		{"keys from back { \"a\" u32 default as \"b\", \"b\" u32 default as \"a\" }", "cycle"},
+		{"keys from back { \"a\" u32 default 0 optional }", "key-value"},
+		{"keys from back { \"a\" one of \"x\" or \"y\" default \"z\" }", "unknown-name"},
+		{"keys from back { \"a\" hex string }", "wrong-kind"},
+		{"keys from back { \"a\" request }", "wrong-kind"},
+		{"keys from back { \"a\" u32 up to \"text\" }", "key-value"},
+		{"keys from back { \"a\" u32 each 1 to 4 }", "key-name"},
+		{"keys from back { \"a%u\" u32 each 1 to \"num\" }", ""},
+		{"keys from back { \"name\" string minimum }", "key-rule"},
+	} {
+		_, diags := idl.Compile("t.idc", []byte(drawn+c.src+"\n"))
+		var got []string
+		for _, d := range diags.Items() {
+			got = append(got, string(d.ID))
+			if d.Span.Line <= lines {
+				t.Errorf("%s\nis reported in another line: %v", c.src, d)
+			}
+		}
+		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s\n%s\n%v", c.src, diff, diags.Err())
+		}
+	}
+}
+
+// Protocols whose layout the compiler chooses have mistakes of their own.
+func TestMistakesInNewProtocols(t *testing.T) {
+	for _, c := range []struct{ src, want string }{
+		{"transaction f(a u8)", ""},
+		{"transaction f(a)", "mixed-forms"},
+		{"transaction f(id u8)", "duplicate-name"},
+		{"transaction f(a u8) -> (status u8)", "duplicate-name"},
+		{"transaction f(a string up to 4, a_len u8)", "duplicate-name"},
+		{"transaction f(a u8) on r", "mixed-forms"},
+		{"transaction f(a bulk from front)", "missing-bound"},
+		{"transaction f(a bulk from front up to 1 GiB)", "out-of-range"},
+		{"transaction f(a bytes up to 5000)", "slot-size"},
+		{"transaction f(a u8) number 70000", "out-of-range"},
+		{"transaction f(a u8) number 1\ntransaction g(a u8) number 1", "duplicate-value"},
+		{"reserved 2\ntransaction f(a u8) number 2", "reserved-value"},
+		{"enum operation u8 { a = 1 }\ntransaction f(a u8)", "duplicate-name"},
+		{"keys from front { \"ring-ref\" gref }\ntransaction f(a u8)", "duplicate-name"},
+		{"message m(a u8) from front credit", "direction"},
+		{"message m(a u8) from nowhere", "unknown-name"},
+		{"struct s { a u32, b u64 }\ntransaction f(s s)", "layout-differs"},
+		{"struct s { b u64, a u32 }\ntransaction f(s s)", "layout-differs"},
+	} {
+		_, diags := idl.Compile("t.idc", []byte("protocol t\n"+c.src+"\n"))
+		var got []string
+		for _, d := range diags.Items() {
+			got = append(got, string(d.ID))
+		}
+		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s\n%s\n%v", c.src, diff, diags.Err())
+		}
+	}
+}
+
+// Numbers are given in order, and leave out what is reserved.
+func TestOperationNumbers(t *testing.T) {
+	p, diags := idl.Compile("t.idc", []byte("protocol t\nreserved 2 to 3 and 6\ntransaction a()\ntransaction b()\n"+
+		"message c() from back\ntransaction d()\ntransaction e() number 40\ntransaction f()\n"))
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range p.EnumByName("operation").Values {
+		got = append(got, fmt.Sprintf("%s=%d", v.Name, v.Value))
+	}
+	if diff := cmp.Diff("a=1 b=4 c=5 d=7 e=40 f=41", strings.Join(got, " ")); diff != "" {
+		t.Error(diff)
+	}
+}
