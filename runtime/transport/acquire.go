@@ -39,6 +39,8 @@ func (q *Queue) acquire(user []byte, dir Direction, segments int) (*Txn, error) 
 	switch {
 	case q.cause != nil:
 		return nil, q.cause
+	case q.stranded != nil: // nobody will send it
+		return nil, q.stranded
 	case len(q.free) == 0, len(user) > 0 && (q.link == nil || q.starved):
 		return nil, nil
 	case len(user) > 0 && pagesOf(len(user)) > min(segments, q.link.MaxSegments):

@@ -47,6 +47,9 @@ type pair struct {
 	server  *transport.BackQueue
 	workers int
 	spin    time.Duration
+
+	poolPages int // of the next connection
+	segments  int // of a request of the next connection
 }
 
 type option func(*pair, *transport.Config)
@@ -58,7 +61,7 @@ func workers(n int) option                { return func(p *pair, _ *transport.Co
 func newPair(t testing.TB, opts ...option) *pair {
 	testenv.Leaks(t)
 	w := sim.New(sim.Options{Dial: noStore})
-	p := &pair{t: t, failed: make(chan error, 8), buffers: new(grant.Set), workers: 1, spin: transport.Spin(0)}
+	p := &pair{t: t, failed: make(chan error, 8), buffers: new(grant.Set), workers: 1, spin: transport.Spin(0), poolPages: 64, segments: maxSegs}
 	p.front, p.back = domain(t, w), domain(t, w)
 	cfg := transport.Config{
 		Depth: ring.Slots(shm.PageSize, slotSize), SlotSize: slotSize,
@@ -106,7 +109,7 @@ func (p *pair) connect() {
 	p.pages = must[platform.Grant](p.t)(p.front.Grant(p.back.ID(), 1, platform.ReadWrite))
 	front := must[*ring.Front](p.t)(ring.NewFront(p.pages.Memory(), slotSize))
 	p.channel = must[platform.Channel](p.t)(p.front.Listen(p.back.ID()))
-	pool := must[*grant.Pool](p.t)(grant.NewPool(p.front, p.back.ID(), 64, platform.ReadWrite))
+	pool := must[*grant.Pool](p.t)(grant.NewPool(p.front, p.back.ID(), p.poolPages, platform.ReadWrite))
 
 	p.mapping = must[platform.Mapping](p.t)(p.back.Map(p.front.ID(), p.pages.Refs(), platform.ReadWrite))
 	p.far = must[platform.Channel](p.t)(p.back.Bind(p.front.ID(), p.channel.Port()))
@@ -117,7 +120,7 @@ func (p *pair) connect() {
 		Handle: p.handle, Failed: func(err error) { p.failed <- err },
 	})
 	p.queue.Attach(&transport.Link{
-		Ring: front, Channel: p.channel, Pool: pool, Buffers: p.buffers, Wire: wire, MaxSegments: maxSegs,
+		Ring: front, Channel: p.channel, Pool: pool, Buffers: p.buffers, Wire: wire, MaxSegments: p.segments,
 		Failed: func(err error) { p.failed <- err },
 	}, pool.Close)
 }

@@ -144,6 +144,10 @@ func (q *Queue) push() *Link {
 	put, starved := 0, (*Txn)(nil)
 	for q.head != nil && l.Ring.Free() > 0 {
 		t := q.dequeue()
+		if pagesOf(len(t.user)) > l.MaxSegments {
+			q.end(t, ErrTooLong) // replayed, and there may never be so many pages here
+			continue
+		}
 		if q.ready(t, l) {
 			put += q.put(t, l)
 			continue
@@ -206,15 +210,21 @@ func (q *Queue) end(t *Txn, err error) {
 	q.finished = t
 }
 
-// unqueue takes t, which is queued, out of the line.
+// unqueue takes t, which is queued, out of the line. The others keep their order.
 func (q *Queue) unqueue(t *Txn) {
-	for n := len(q.txns); n > 0 && q.head != nil; n-- {
-		if x := q.dequeue(); x != t {
-			q.enqueue(x)
-		} else if n == 1 {
-			return
-		}
+	var before *Txn
+	for x := q.head; x != t; x = x.next {
+		before = x
 	}
+	if before == nil {
+		q.head = t.next
+	} else {
+		before.next = t.next
+	}
+	if q.tail == t {
+		q.tail = before
+	}
+	t.next, t.queued = nil, false
 }
 
 // retire makes t free again. The lock is held.

@@ -52,11 +52,15 @@ func (q *Queue) doze() bool {
 		return false
 	}
 	pending, err := l.Ring.Arm()
-	if pending || err != nil {
+	if pending {
 		q.drain()
-		return err == nil
+		return true
 	}
 	q.mu.Unlock()
+	if err != nil { // even with nothing under way, when drain doesn't look
+		l.fail(&ProtocolError{Field: "response producer", Err: err})
+		return false
+	}
 	if err := l.Channel.Wait(); err != nil {
 		l.fail(err)
 		return false

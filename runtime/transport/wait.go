@@ -74,18 +74,29 @@ func (q *Queue) abandon(t *Txn, asleep bool, cause error) error {
 		q.settle(t, asleep)
 		return nil
 	}
-	defer q.mu.Unlock()
 	if t.queued { // not sent, or not sent again
-		q.unqueue(t)
-		q.retire(t)
+		q.withdraw(t)
 		return cause
 	}
+	defer q.mu.Unlock()
 	t.abandoned = true
 	if len(t.user) > 0 && len(t.pages) == 0 {
 		return errors.Join(cause, ErrStillLent)
 	}
 	t.user = nil
 	return cause
+}
+
+// withdraw frees t, which is queued. Others may have waited behind it for pages. It
+// is entered with the lock and leaves without.
+func (q *Queue) withdraw(t *Txn) {
+	q.unqueue(t)
+	q.retire(t)
+	q.starved = false
+	notify := q.push()
+	done := q.takeFinished()
+	q.mu.Unlock()
+	q.deliver(notify, done)
 }
 
 // settle waits for an outcome that another goroutine is delivering.
