@@ -61,10 +61,11 @@ func run(args []string, s streams) (code int) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			if _, ok := r.(exit); !ok {
-				panic(r)
-			}
 			code = exited
+			if _, ok := r.(exit); !ok {
+				fmt.Fprintf(s.err, "idcgen: this is a mistake in idcgen itself: %v\nPlease report it together with the file.\n", r)
+				code = exitFound
+			}
 		}
 	}()
 	ctx, err := parser.Parse(args)

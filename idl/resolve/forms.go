@@ -104,12 +104,19 @@ func (b *binder) bare(decls []*syntax.Param) {
 		if p.Type == nil {
 			p.Type = path.Type()
 			if p.Doc == "" {
-				p.Doc = path.Leaf().Doc
+				p.Doc = docOf(path)
 			}
 		}
 		b.matchType(d.Path.Span(), p, path)
 		b.add(path, schema.Source{Kind: schema.FromParam, Param: p}, d.Path.Span())
 	}
+}
+
+func docOf(p *schema.Path) string {
+	if p.Bits != nil {
+		return p.Bits.Doc
+	}
+	return p.Leaf().Doc
 }
 
 // typed binds the arguments with a type of their own that no assignment used, to the field of the same name.

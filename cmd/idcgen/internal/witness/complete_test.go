@@ -80,6 +80,41 @@ func TestNoMemberIsForgotten(t *testing.T) {
 	}
 }
 
+// documented finds the keys that a header describes, and multiQueue those that it only mentions.
+var (
+	documented = regexp.MustCompile(`(?m)^ \* ([a-z][a-z0-9%/-]*)(?:\[1...31\])?\n \*      Values:`)
+	multiQueue = regexp.MustCompile(`"(multi-queue-[a-z-]+|feature-max-[a-z-]+)"`)
+)
+
+// Every key that a header describes is one of ours.
+func TestNoKeyIsForgotten(t *testing.T) {
+	command := idcgen(t)
+	for _, h := range []header{blkif, usbif} {
+		src, err := os.ReadFile(filepath.Join("/usr/include", h.file))
+		if err != nil {
+			t.Fatalf("%v: apt-get install libxen-dev", err)
+		}
+		ours := map[string]bool{}
+		for _, k := range layoutOf(t, command, h, "x86_64").Keys {
+			ours[k.Name] = true
+		}
+		found := append(documented.FindAllStringSubmatch(string(src), -1), multiQueue.FindAllStringSubmatch(string(src), -1)...)
+		for _, m := range found {
+			name := m[1]
+			if strings.HasSuffix(name, "/") {
+				name += "%u"
+			}
+			if !ours[name] {
+				t.Errorf("%s: key %s is missing in %s", h.file, name, h.protocol)
+			}
+		}
+		if len(found) < 7 {
+			t.Errorf("%s: only %d keys found; does the pattern still fit the header?", h.file, len(found))
+		}
+		t.Logf("%s: %d keys", h.file, len(found))
+	}
+}
+
 // structsOf finds the bodies of the structs at top level.
 func structsOf(src string) map[string]string {
 	src = directive.ReplaceAllString(src, "")

@@ -1,0 +1,5 @@
+//go:build !race
+
+package idl
+
+const slowdown = 1

@@ -1,0 +1,6 @@
+//go:build race
+
+package idl
+
+// slowdown is how much longer the race detector may take.
+const slowdown = 20
