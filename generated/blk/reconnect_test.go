@@ -56,7 +56,7 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
-	for round := range 6 {
+	for round := range 7 {
 		back := idctest.Domain(t, w)
 		keys := d.keys()
 		if round == 4 {
@@ -73,7 +73,7 @@ func TestReplay(t *testing.T) {
 		if round%2 == 1 {
 			w.Kill(back.ID())
 		}
-		if round < 5 {
+		if round < 6 {
 			s.Close()
 		} else {
 			close(over)
@@ -81,6 +81,33 @@ func TestReplay(t *testing.T) {
 			s.Close()
 		}
 	}
+}
+
+// TestKilledAnswersNothing kills a back end that has taken one request and finds the
+// next on its ring: that one isn't answered by the dead, but served by the living.
+func TestKilledAnswersNothing(t *testing.T) {
+	testenv.Leaks(t)
+	w := idctest.World(t, sim.Options{})
+	first, second := idctest.Domain(t, w), idctest.Domain(t, w)
+	f := blk.NewFront(idctest.Domain(t, w), "disk")
+	defer f.Close()
+	d := newDisk(64)
+	s := blk.Export(first, "disk", d.keys(), d)
+	if err := f.Connected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() { ok(t, "read")(f.Read(t.Context(), 0, make([]byte, 512))) })
+	}
+	time.Sleep(5 * time.Millisecond) // both are on the ring, one is with the disk
+	w.Kill(first.ID())
+	d.mu.Unlock()
+	s.Close()
+	s = blk.Export(second, "disk", d.keys(), d)
+	defer s.Close()
+	wg.Wait()
 }
 
 // TestClose ends a front end while a request is with the back end.

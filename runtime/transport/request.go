@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/xenidc/idc/runtime/platform"
@@ -25,6 +26,8 @@ type Request struct {
 	bulk  Bulk
 	held  platform.Access // how pages are mapped
 	maps  int             // pages that are mapped
+
+	orphan bool // our domain has ended
 
 	listRef  [1]platform.GrantRef
 	listPage [1]shm.Memory
@@ -89,7 +92,7 @@ func (r *Request) List(ref platform.GrantRef, n int) ([]byte, error) {
 	r.listRef[0] = ref
 	m := r.q.cfg.Mapper
 	if err := m.MapEach(r.listRef[:], platform.ReadOnly, r.listPage[:]); err != nil {
-		return nil, fmt.Errorf("page of segments: %w", err)
+		return nil, r.unmapped("page of segments", err)
 	}
 	r.listPage[0].CopyOut(r.list[:n], 0)
 	m.UnmapEach(r.listRef[:], platform.ReadOnly, r.listPage[:])
@@ -105,7 +108,7 @@ func (r *Request) Map(dir Direction) (*Bulk, error) {
 	}
 	n := len(r.refs)
 	if err := r.q.cfg.Mapper.MapEach(r.refs, r.held, r.pages[:n]); err != nil {
-		return nil, fmt.Errorf("bulk data: %w", err)
+		return nil, r.unmapped("bulk data", err)
 	}
 	r.maps = n
 	for i, s := range r.segs {
@@ -113,6 +116,13 @@ func (r *Request) Map(dir Direction) (*Bulk, error) {
 	}
 	r.bulk.dir = dir
 	return &r.bulk, nil
+}
+
+// unmapped notes why a page can't be mapped. If it is because our own domain has
+// ended, the request has no answer: the front end keeps it for whoever serves next.
+func (r *Request) unmapped(what string, err error) error {
+	r.orphan = r.orphan || errors.Is(err, platform.ErrClosed)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // reset unmaps the bulk data. Linux's front ends need that done before the response

@@ -1,6 +1,10 @@
 package transport
 
-import "time"
+import (
+	"time"
+
+	"github.com/xenidc/idc/runtime/platform"
+)
 
 // slowAfter is the average time of service from which on a worker that takes a
 // request lets another lead at once, rather than only when more requests wait: it
@@ -42,6 +46,10 @@ func (w *worker) run() {
 		q.mu.Unlock()
 		w.serve()
 		q.mu.Lock()
+		if w.r.orphan {
+			q.fail(platform.ErrClosed)
+			break
+		}
 		q.cfg.Ring.Put(w.r.rsp[:w.r.size])
 		if unpublished++; !w.alone || unpublished >= batch {
 			w.publish()
