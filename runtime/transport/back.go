@@ -35,8 +35,9 @@ type BackConfig struct {
 
 // BackQueue serves one ring. Its workers take turns: one leads, which means that it
 // looks after the ring; a leader that took a request serves it itself, and another
-// worker leads on if there is more to do. So a single request changes no goroutine,
-// and a burst is served in parallel:
+// worker leads on if there is more to do, or if the handler turns out to be slow
+// ([vigil]). So a single request changes no goroutine, and a burst is served in
+// parallel:
 //
 //	        ┌── ring empty: spin, arm, sleep ◄─┐
 //	leader ─┤                                   │
@@ -51,6 +52,7 @@ type BackQueue struct {
 	parked  int  // followers
 	leading bool // somebody waits for requests
 	stopped bool
+	vigil   vigil
 	running sync.WaitGroup
 	report  sync.Once
 }
@@ -60,6 +62,8 @@ func NewBackQueue(cfg BackConfig) *BackQueue {
 	q := &BackQueue{cfg: cfg}
 	q.ctx, q.end = context.WithCancel(context.Background())
 	q.idle = sync.NewCond(&q.mu)
+	q.vigil.timer = time.AfterFunc(time.Hour, q.look)
+	q.vigil.timer.Stop()
 	for range max(cfg.Workers, 1) {
 		q.running.Go(newWorker(q).run)
 	}
@@ -74,6 +78,7 @@ func (q *BackQueue) Stop(abort bool) {
 	}
 	q.mu.Lock()
 	q.stopped = true
+	q.vigil.timer.Stop()
 	q.idle.Broadcast()
 	q.mu.Unlock()
 	q.cfg.Channel.Wake()
@@ -96,8 +101,6 @@ func (q *BackQueue) fail(err error) {
 // promote lets a follower lead, if nobody does.
 func (q *BackQueue) promote() {
 	q.mu.Lock()
-	if !q.leading && q.parked > 0 {
-		q.idle.Signal()
-	}
+	q.wakeFollower()
 	q.mu.Unlock()
 }

@@ -40,7 +40,7 @@ func (w *worker) run() {
 			unpublished = 0
 			continue
 		}
-		if !w.take() {
+		if !w.take(unpublished > 0) {
 			continue
 		}
 		q.mu.Unlock()
@@ -87,13 +87,15 @@ func (w *worker) more() bool {
 	return n > 0
 }
 
-// take copies the next request out of the ring, once.
-func (w *worker) take() bool {
+// take copies the next request out of the ring, once. held says that answers wait for
+// this one's to be published.
+func (w *worker) take(held bool) bool {
 	q := w.q
 	if q.stopped || !w.more() {
 		return false
 	}
 	q.cfg.Ring.Take(w.r.slot)
+	q.vigil.took(held || q.parked > 0 && !q.leading)
 	if q.parked > 0 && !q.leading && (w.average > slowAfter || w.more()) {
 		q.idle.Signal()
 	}
