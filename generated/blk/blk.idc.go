@@ -8,9 +8,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"github.com/xenidc/idc/runtime/idc"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/xenidc/idc/runtime/idc"
 )
 
 // A compile error here means that this file and the package idc don't fit

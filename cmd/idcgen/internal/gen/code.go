@@ -94,5 +94,28 @@ func (c *code) render() ([]byte, error) {
 	if err := c.file.Render(&b); err != nil {
 		return nil, fmt.Errorf("format what was generated: %w", err)
 	}
-	return b.Bytes(), nil
+	return regroup(b.Bytes()), nil
+}
+
+// regroup puts the standard library's imports into a group of their own, as people
+// do; jennifer knows one group only.
+func regroup(src []byte) []byte {
+	head, rest, found := bytes.Cut(src, []byte("import (\n"))
+	block, tail, closed := bytes.Cut(rest, []byte("\n)\n"))
+	if !found || !closed {
+		return src
+	}
+	var std, ours []string
+	for _, l := range strings.Split(string(block), "\n") {
+		if strings.Contains(l, ".com/") {
+			ours = append(ours, l)
+		} else {
+			std = append(std, l)
+		}
+	}
+	if len(std) > 0 && len(ours) > 0 {
+		std = append(std, "")
+	}
+	lines := strings.Join(append(std, ours...), "\n")
+	return fmt.Appendf(nil, "%simport (\n%s\n)\n%s", head, lines, tail)
 }

@@ -56,7 +56,9 @@ to its return, or to the callback. Errors are about the connection, ctx or the
 arguments; see the errors of package idc.`, g.p.Name))
 	g.out.line("type Front struct {")
 	g.out.line("end *idc.Front")
-	g.out.line("back atomic.Pointer[BackKeys] // nil before the first connection")
+	if g.hasKeys() {
+		g.out.line("back atomic.Pointer[BackKeys] // nil before the first connection")
+	}
 	if g.maxSegments() > 0 {
 		g.out.line("most atomic.Uint32 // segments of a request, on this connection")
 	}
@@ -130,16 +132,20 @@ func (g *generator) frontMethods() {
 	// Poll ends the transactions whose answers are there, without sleeping, and returns
 	// how many those were.
 	func (f *Front) Poll() int { return f.end.Poll() }
-
-	// Back returns what the back end published, as of the latest connection.
-	func (f *Front) Back() BackKeys {
-	if k := f.back.Load(); k != nil {
-	return *k
-	}
-	return BackKeys{}
-	}
 	`)
 	g.out.line("")
+	if g.hasKeys() {
+		g.out.lines(`
+		// Back returns what the back end published, as of the latest connection.
+		func (f *Front) Back() BackKeys {
+		if k := f.back.Load(); k != nil {
+		return *k
+		}
+		return BackKeys{}
+		}
+		`)
+		g.out.line("")
+	}
 	if g.maxSegments() == 0 {
 		return
 	}
@@ -158,8 +164,22 @@ func (g *generator) frontMethods() {
 
 // negotiate reads what the back end offers, at each connection.
 func (g *generator) negotiate() {
+	if len(g.keysOf(schema.Back)) == 0 {
+		g.out.line("func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {")
+		if g.maxSegments() > 0 {
+			g.out.line("f.most.Store(%d)", g.maxSegments())
+		}
+		g.out.line("return %d, nil", g.maxSegments())
+		g.out.line("}")
+		g.out.line("")
+		return
+	}
 	g.out.line("func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {")
-	g.out.line("k := readBackKeys(r)")
+	if g.hasKeys() {
+		g.out.line("k := readBackKeys(r)")
+	} else {
+		g.out.line("readBackKeys(r)")
+	}
 	n := fmt.Sprint(g.maxSegments())
 	for _, k := range g.keysOf(schema.Back) {
 		if g.isLimit(k) {
@@ -169,7 +189,9 @@ func (g *generator) negotiate() {
 	g.out.line("if err := r.Err(); err != nil {")
 	g.out.line("return 0, err")
 	g.out.line("}")
-	g.out.line("f.back.Store(&k)")
+	if g.hasKeys() {
+		g.out.line("f.back.Store(&k)")
+	}
 	if g.maxSegments() == 0 {
 		g.out.line("return 0, nil")
 	} else {

@@ -46,10 +46,17 @@ func keysName(side schema.Side) string { return exported(string(side)) + "Keys" 
 // keys makes the type of what a side publishes.
 func (g *generator) keys(side schema.Side) {
 	name := keysName(side)
-	if side == schema.Front && len(g.keysOf(side)) == 0 {
+	if len(g.keysOf(side)) == 0 {
 		return
 	}
 	g.out.doc(fmt.Sprintf("%s is what a %s end publishes. The runtime adds what it needs for rings.", name, side))
+	if len(g.chosenKeys(side)) == 0 {
+		g.out.line("type %s struct{}", name)
+		g.out.line("")
+		g.publish(side, name)
+		g.readKeys(side, name)
+		return
+	}
 	g.out.line("type %s struct {", name)
 	for _, k := range g.chosenKeys(side) {
 		g.keyDoc(k)
@@ -57,7 +64,7 @@ func (g *generator) keys(side schema.Side) {
 	}
 	g.out.line("}")
 	g.out.line("")
-	if side == schema.Front && len(g.chosenKeys(side)) > 0 {
+	if side == schema.Front {
 		g.out.line("// Option has a front end publish k.")
 		g.out.line("func (k FrontKeys) Option() idc.Option { return idc.Publish(k.publish) }")
 		g.out.line("")

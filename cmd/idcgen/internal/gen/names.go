@@ -62,6 +62,7 @@ var reserved = map[string]bool{
 	"min": true, "n": true, "ok": true, "r": true, "req": true, "rsp": true, "s": true, "segs": true, "status": true, "string": true,
 	"t": true, "true": true, "false": true, "nil": true, "uint8": true, "uint16": true, "uint32": true, "uint64": true, "append": true,
 	"atomic": true, "binary": true, "cmp": true, "context": true, "fmt": true, "idc": true, "strconv": true, "bool": true, "copy": true,
+	"bytes": true, "errors": true, "reflect": true, "testing": true, "idctest": true, "result": true,
 	"back": true, "end": true, "slots": true, "keys": true, "most": true, "protocol": true,
 }
 
@@ -82,8 +83,14 @@ func sentence(name, verb, doc string) string {
 		}
 		return name + " " + lower(first) + " " + rest
 	}
+	if verb == "says" && !asks[first] {
+		verb = "is"
+	}
 	return name + " " + verb + " " + lower(doc)
 }
+
+// asks are the words that begin an indirect question.
+var asks = map[string]bool{"How": true, "What": true, "Whether": true, "Where": true, "Which": true, "Who": true, "Why": true}
 
 // lower makes the first letter small, unless the word is all capitals.
 func lower(s string) string {
