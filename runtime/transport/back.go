@@ -43,9 +43,10 @@ type BackConfig struct {
 //	leader ─┤                                   │
 //	        └── take ─► (wake a follower if more is pending) ─► serve ─► respond ─► leader or follower
 type BackQueue struct {
-	cfg BackConfig
-	ctx context.Context
-	end context.CancelFunc
+	cfg      BackConfig
+	ctx      context.Context
+	end      context.CancelFunc
+	patience *patience
 
 	mu      sync.Mutex
 	idle    *sync.Cond
@@ -59,7 +60,7 @@ type BackQueue struct {
 
 // NewBackQueue starts the workers.
 func NewBackQueue(cfg BackConfig) *BackQueue {
-	q := &BackQueue{cfg: cfg}
+	q := &BackQueue{cfg: cfg, patience: newPatience(cfg.Spin)}
 	q.ctx, q.end = context.WithCancel(context.Background())
 	q.idle = sync.NewCond(&q.mu)
 	q.vigil.timer = time.AfterFunc(time.Hour, q.look)

@@ -25,12 +25,13 @@ type Config struct {
 // Queue is the front end's side of one ring, across connections. Its methods may
 // be called by any number of goroutines at once.
 type Queue struct {
-	base  int
-	txns  []Txn
-	cfg   Config
-	slots chan struct{} // cap 1: a transaction or pages came free, or the link changed
-	role  chan struct{} // cap 1: the pump is wanted
-	stop  chan struct{} // closed when the queue is
+	base     int
+	txns     []Txn
+	cfg      Config
+	slots    chan struct{} // cap 1: a transaction or pages came free, or the link changed
+	role     chan struct{} // cap 1: the pump is wanted
+	patience *patience
+	stop     chan struct{} // closed when the queue is
 
 	// sleeper is set while somebody has the role of waiting for the peer's events.
 	sleeper atomic.Bool
@@ -55,12 +56,13 @@ type Queue struct {
 func NewQueue(cfg Config) *Queue {
 	q := &Queue{
 		base: cfg.Base, cfg: cfg,
-		txns:    make([]Txn, cfg.Depth),
-		slots:   make(chan struct{}, 1),
-		role:    make(chan struct{}, 1),
-		stop:    make(chan struct{}),
-		free:    make([]uint32, 0, cfg.Depth),
-		scratch: make([]byte, cfg.SlotSize),
+		txns:     make([]Txn, cfg.Depth),
+		slots:    make(chan struct{}, 1),
+		role:     make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+		free:     make([]uint32, 0, cfg.Depth),
+		scratch:  make([]byte, cfg.SlotSize),
+		patience: newPatience(cfg.Spin),
 	}
 	for i := range q.txns {
 		q.txns[i] = q.newTxn(uint32(i))

@@ -100,11 +100,13 @@ func (q *Queue) alive() bool {
 
 // linger polls for the spin budget and then dozes.
 func (q *Queue) linger() bool {
-	b := budget{limit: q.cfg.Spin}
+	b := q.patience.budget()
 	for b.left() {
 		if q.Poll() > 0 {
+			q.patience.paid()
 			return true
 		}
 	}
+	q.patience.wasted(b)
 	return q.doze()
 }

@@ -27,13 +27,15 @@ func (q *Queue) spin(ctx context.Context, t *Txn) bool {
 	if q.cfg.Polled {
 		return q.spinOn(ctx, t)
 	}
-	b := budget{limit: q.cfg.Spin}
+	b := q.patience.budget()
 	for t.state.Load() != ended {
 		if !b.left() {
+			q.patience.wasted(b)
 			return false
 		}
 		q.tryPoll()
 	}
+	q.patience.paid()
 	return true
 }
 

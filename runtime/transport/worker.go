@@ -130,12 +130,17 @@ func (w *worker) publish() {
 func (w *worker) lead() {
 	q := w.q
 	q.leading = true
-	b := budget{limit: q.cfg.Spin}
+	b := q.patience.budget()
 	for b.left() && !q.stopped && !w.more() {
 		q.mu.Unlock()
 		q.mu.Lock()
 	}
-	if !q.stopped && !w.more() {
+	switch {
+	case q.stopped:
+	case w.more():
+		q.patience.paid()
+	default:
+		q.patience.wasted(b)
 		w.sleep()
 	}
 	q.leading = false
