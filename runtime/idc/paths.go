@@ -39,12 +39,14 @@ func requestPath(device, name string, front platform.DomID, dev int) string {
 	return fmt.Sprintf("%s/fronts/%d-%d", servicePath(device, name), front, dev)
 }
 
-// parseRequest splits the name of a node of fronts/.
+// parseRequest splits the name of a node of fronts/. A device has one such name:
+// numbers with leading zeros are none.
 func parseRequest(node string) (front platform.DomID, dev int, ok bool) {
 	f, d, found := strings.Cut(node, "-")
 	n, err1 := strconv.ParseUint(f, 10, 16)
 	m, err2 := strconv.ParseUint(d, 10, 31)
-	return platform.DomID(n), int(m), found && err1 == nil && err2 == nil
+	ok = found && err1 == nil && err2 == nil && node == fmt.Sprintf("%d-%d", n, m)
+	return platform.DomID(n), int(m), ok
 }
 
 // validName reports whether a service may be called so: it becomes one element of a

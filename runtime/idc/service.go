@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
@@ -164,6 +166,7 @@ func (s *Service) live(ctx context.Context) error {
 		case <-w.C():
 			drainWatch(w)
 		case <-ends.gone:
+		case <-ends.due():
 		case <-c.Done():
 			return c.Err()
 		case <-ctx.Done():
@@ -210,11 +213,19 @@ type reception struct {
 	s    *Service
 	c    *store.Client
 	ends map[string]*backEnd
-	gone chan struct{} // cap 1: an endpoint ended
+	rest map[string]rest // of requests that came to nothing
+	gone chan struct{}   // cap 1: an endpoint ended
+}
+
+// rest is how long a request isn't looked at: a front end can leave one about that
+// leads nowhere.
+type rest struct {
+	until time.Time
+	pause time.Duration
 }
 
 func newReception(s *Service, c *store.Client) *reception {
-	return &reception{s: s, c: c, ends: map[string]*backEnd{}, gone: make(chan struct{}, 1)}
+	return &reception{s: s, c: c, ends: map[string]*backEnd{}, rest: map[string]rest{}, gone: make(chan struct{}, 1)}
 }
 
 // reconcile makes an endpoint for each front end that asks, as far as the quota
@@ -227,17 +238,45 @@ func (r *reception) reconcile(ctx context.Context, dir string) error {
 	for node, e := range r.ends {
 		if e.isOver() {
 			delete(r.ends, node)
+			r.lay(node)
+		}
+	}
+	for node := range r.rest {
+		if !slices.Contains(nodes, node) {
+			delete(r.rest, node)
 		}
 	}
 	for _, node := range nodes {
-		if r.ends[node] != nil || len(r.ends) >= r.s.opt.fronts {
+		if r.ends[node] != nil || len(r.ends) >= r.s.opt.fronts || time.Now().Before(r.rest[node].until) {
 			continue
 		}
 		if front, dev, ok := r.genuine(ctx, dir, node); ok {
 			r.ends[node] = startBackEnd(r, front, dev)
+		} else {
+			r.lay(node)
 		}
 	}
 	return nil
+}
+
+// lay lays a request to rest, longer each time.
+func (r *reception) lay(node string) {
+	pause := min(max(2*r.rest[node].pause, retryFirst), retryMost)
+	r.rest[node] = rest{time.Now().Add(pause), pause}
+}
+
+// due fires when the first of the requests has rested; it never does if none rests.
+func (r *reception) due() <-chan time.Time {
+	var first time.Time
+	for node, x := range r.rest {
+		if r.ends[node] == nil && (first.IsZero() || x.until.Before(first)) {
+			first = x.until
+		}
+	}
+	if first.IsZero() || len(r.ends) >= r.s.opt.fronts {
+		return nil
+	}
+	return time.After(time.Until(first))
 }
 
 // genuine reports which front end a node stands for: it counts only if that domain
