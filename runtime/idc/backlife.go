@@ -2,7 +2,6 @@ package idc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -23,7 +22,8 @@ type backEnd struct {
 	stop  context.CancelFunc
 	over  chan struct{}
 
-	failure chan error // of a link, cap 1
+	failure chan error // of a link of this connection, cap 1
+	begun   time.Time  // when the last attempt to connect was
 	own     store.State
 	settled bool // the front end has said Connected on this connection
 	pages   mapper
@@ -177,6 +177,8 @@ func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 		return nil // it has to begin from Initialising
 	}
 	e.sever(ErrDisconnected)
+	sleep(ctx, time.Until(e.begun.Add(retryFirst))) // it may go round in circles
+	e.begun = time.Now()
 	if err := e.connect(ctx); err != nil {
 		if e.c.Err() != nil {
 			return err
@@ -203,7 +205,7 @@ func (e *backEnd) broken(ctx context.Context, cause error) {
 	e.log.Warn("connection broken", "cause", cause)
 	e.sever(cause)
 	w := new(KeyWriter)
-	w.Text("error", cause.Error())
+	w.Text("error", brief(cause.Error()))
 	if err := e.publish(ctx, store.StateClosing, w); err != nil {
 		e.log.Debug("cannot publish", "err", err)
 		e.own = store.StateClosing
@@ -258,13 +260,9 @@ func (e *backEnd) hurry(end <-chan struct{}, links []*backLink) {
 // it asks their handlers, through the context, to give up.
 const grace = 10 * time.Second
 
-// failed is called by a queue whose link broke.
-func (e *backEnd) failed(err error) {
-	if errors.Is(err, platform.ErrClosed) {
-		return // by us
-	}
-	select {
-	case e.failure <- err:
-	default:
-	}
+// brief is as much of a text as a node of the store takes: what the front end wrote
+// may be part of it.
+func brief(text string) string {
+	const most = 256
+	return text[:min(len(text), most)]
 }

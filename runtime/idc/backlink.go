@@ -173,16 +173,17 @@ func (e *backEnd) serve(abi int) {
 	if p.SegmentSize > 0 {
 		list = shm.PageSize
 	}
+	report := failed(e.failure)
 	for _, k := range e.links {
 		back, err := e.ringOf(k.pages, abi)
 		if err != nil {
-			e.failed(err)
+			report(err)
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
 			Ring: back, Channel: k.channel, Mapper: e.pages, Peer: e.front,
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
-			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: e.failed,
+			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})
 	}
 }
@@ -204,8 +205,5 @@ func (e *backEnd) sever(cause error) {
 		e.pages.Close()
 	}
 	e.links, e.pages = nil, nil
-	select {
-	case <-e.failure: // of a link that is gone now
-	default:
-	}
+	e.failure = make(chan error, 1) // a late failure of these links finds nobody
 }

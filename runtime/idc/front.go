@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -130,6 +131,10 @@ func (f *Front) Carry(ctx context.Context, user []byte, segments int) (int, erro
 		if err := f.Connected(ctx); err != nil {
 			return 0, err
 		}
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		runtime.Gosched() // it is disconnecting just now
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,14 +26,14 @@ type frontLife struct {
 	c       *store.Client
 	service *store.Watch
 	device  *store.Watch // the back end's directory, nil while none has appeared
-	kick    chan struct{}
-	failure chan error // of a link, cap 1
+	failure chan error   // of a link of this connection, cap 1
 
 	back  platform.DomID
 	dev   int
 	own   store.State // what we published last; Unknown: no directory
 	links []*frontLink
-	pause time.Duration
+	begun time.Time     // when the last attempt to connect was
+	pause time.Duration // after the next failed one
 }
 
 // run keeps a connection to the store and a life on it until ctx ends.
@@ -83,35 +84,80 @@ func (f *Front) live(ctx context.Context) error {
 	return err
 }
 
-// loop reconciles at every change of the store and every failure of a link.
+// loop reconciles at every change of the store and every failure of a link. After an
+// error it rests first, whatever changes meanwhile: the changes may be of the back
+// end's making, and its part of a circle.
 func (l *frontLife) loop(ctx context.Context) error {
-	var retry <-chan time.Time
 	for {
 		err := l.reconcile(ctx)
 		if fatal := l.c.Err(); fatal != nil {
 			return fatal
 		}
-		if retry = nil; err != nil {
-			l.log.Warn("cannot connect", "err", err, "retry", l.pause)
-			l.setDown(err)
-			retry = time.After(l.pause)
-			l.pause = min(2*l.pause, retryMost)
+		if ctx.Err() != nil {
+			return ErrClosed
 		}
+		if err == nil {
+			l.await(ctx)
+			continue
+		}
+		l.log.Warn("cannot connect", "err", err, "retry", l.pause)
+		if l.own != store.StateConnected {
+			l.setDown(err)
+		}
+		l.rest(ctx)
+	}
+}
+
+// await returns when there may be something to do.
+func (l *frontLife) await(ctx context.Context) {
+	for {
 		select {
 		case <-l.service.C():
-			drainWatch(l.service)
+			if !l.concerned() {
+				continue
+			}
 		case <-watchC(l.device):
 			drainWatch(l.device)
 		case cause := <-l.failure:
-			l.disconnect(ctx, cause)
-		case <-retry:
+			l.disconnect(ctx, lost(cause))
 		case <-l.c.Done():
-			return l.c.Err()
 		case <-ctx.Done():
-			return ErrClosed
 		}
+		return
 	}
 }
+
+// rest waits for the time to try again.
+func (l *frontLife) rest(ctx context.Context) {
+	t := time.NewTimer(l.pause)
+	defer t.Stop()
+	l.pause = min(2*l.pause, retryMost)
+	select {
+	case <-t.C:
+	case cause := <-l.failure:
+		l.disconnect(ctx, lost(cause))
+	case <-l.c.Done():
+	case <-ctx.Done():
+	}
+}
+
+// concerned takes the events of the service's directory, and reports whether any is
+// more than another front end's coming and going.
+func (l *frontLife) concerned() (yes bool) {
+	p := l.spec.Protocol
+	others := servicePath(p.Device, l.name) + "/fronts/"
+	own := requestPath(p.Device, l.name, l.dom.ID(), l.dev)
+	for {
+		path, ok, err := l.service.Poll()
+		if !ok || err != nil {
+			return yes || err != nil
+		}
+		yes = yes || path == own || !strings.HasPrefix(path, others)
+	}
+}
+
+// lost makes the failure of a link a loss of the connection.
+func lost(cause error) error { return fmt.Errorf("%w: %w", ErrDisconnected, cause) }
 
 func watchC(w *store.Watch) <-chan struct{} {
 	if w == nil {
@@ -153,7 +199,7 @@ func (l *frontLife) reconcile(ctx context.Context) error {
 		}
 		return l.reconcile(ctx)
 	case l.own == store.StateInitialising && back == store.StateInitWait:
-		return l.attempt(ctx, l.prepare)
+		return l.begin(ctx)
 	case l.own == store.StateInitialising:
 		l.setDown(l.refusal(ctx, back))
 		return l.insist(ctx)
@@ -170,6 +216,17 @@ func (l *frontLife) insist(ctx context.Context) error {
 		return err
 	}
 	return l.request(ctx, path)
+}
+
+// begin makes an attempt to connect, but not too soon after the last one: the back
+// end may let us in and break the connection in circles.
+func (l *frontLife) begin(ctx context.Context) error {
+	if early := time.Until(l.begun.Add(retryFirst)); early > 0 {
+		sleep(ctx, early)
+		return l.reconcile(ctx) // things may have changed
+	}
+	l.begun = time.Now()
+	return l.attempt(ctx, l.prepare)
 }
 
 // attempt does one step and undoes all if it fails.
@@ -209,7 +266,9 @@ func (l *frontLife) lookup(ctx context.Context) (back platform.DomID, found bool
 	path := servicePath(l.spec.Protocol.Device, l.name)
 	v, err := l.c.Read(ctx, store.NoTx, path)
 	if errors.Is(err, syscall.ENOENT) {
-		l.setDown(errNoService)
+		if l.own == store.StateUnknown {
+			l.setDown(errNoService)
+		}
 		return 0, false, nil
 	}
 	if err != nil {
@@ -238,6 +297,8 @@ func (l *frontLife) appear(ctx context.Context, back platform.DomID) (err error)
 		return err
 	}
 	if err := makeDevice(ctx, l.c, l.dom.ID(), back, l.frontDir(), w); err != nil {
+		l.device.Close()
+		l.device = nil
 		return fmt.Errorf("make the device directory: %w", err)
 	}
 	l.own = store.StateInitialising
@@ -301,6 +362,9 @@ func (l *frontLife) leave(cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
+	if !errors.Is(cause, ErrClosed) {
+		cause = lost(cause)
+	}
 	l.disconnect(ctx, cause)
 	l.disappear(ctx)
 }
@@ -335,22 +399,22 @@ func (l *frontLife) sever(cause error) {
 		k.close()
 	}
 	l.links = nil
-	select {
-	case <-l.failure: // of a link that is gone now
-	default:
-	}
+	l.failure = make(chan error, 1) // a late failure of these links finds nobody
 	if l.setDown(cause) && l.opt.onDisconnect != nil {
 		l.opt.onDisconnect(cause)
 	}
 }
 
-// failed is called by a queue whose link broke.
-func (l *frontLife) failed(err error) {
-	if errors.Is(err, platform.ErrClosed) {
-		return // by us
-	}
-	select {
-	case l.failure <- err:
-	default:
+// failed returns what a link of a connection calls when it broke; to is where the
+// life of that connection hears of it.
+func failed(to chan<- error) func(error) {
+	return func(err error) {
+		if errors.Is(err, platform.ErrClosed) {
+			return // by us
+		}
+		select {
+		case to <- err:
+		default:
+		}
 	}
 }

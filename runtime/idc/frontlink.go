@@ -119,6 +119,9 @@ func (l *frontLife) connect(ctx context.Context) error {
 	if err == nil {
 		err = r.Err()
 	}
+	if most := l.spec.Protocol.MaxSegments; err == nil && most > 0 && segments < 1 {
+		err = fmt.Errorf("%w: it takes requests of %d segments", ErrProtocol, segments)
+	}
 	if err != nil {
 		return fmt.Errorf("what the back end published: %w", err)
 	}
@@ -169,7 +172,7 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 	defer l.mu.Unlock()
 	return &transport.Link{
 		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.back),
-		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.dev, Failed: l.failed,
+		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.dev, Failed: failed(l.failure),
 	}, nil
 }
 

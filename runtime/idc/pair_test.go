@@ -83,6 +83,14 @@ func (w *world) domain() platform.Domain {
 	return d
 }
 
+// client is a connection of d's own to the store.
+func (w *world) client(d platform.Domain) *store.Client {
+	w.t.Helper()
+	conn, err := d.DialStore(context.Background())
+	w.try(err)
+	return store.NewClient(conn)
+}
+
 // kill ends a domain as the death of its process would.
 func (w *world) kill(d platform.Domain) {
 	w.Kill(d.ID())
