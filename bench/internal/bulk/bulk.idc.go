@@ -5,8 +5,9 @@ package bulk
 import (
 	"context"
 	"encoding/binary"
-	"github.com/xenidc/idc/runtime/idc"
 	"sync/atomic"
+
+	"github.com/xenidc/idc/runtime/idc"
 )
 
 // A compile error here means that this file and the package idc don't fit
@@ -21,22 +22,6 @@ const (
 	operationSend  operation = 1
 	operationFetch operation = 2
 )
-
-// BackKeys is what a back end publishes. The runtime adds what it needs for rings.
-type BackKeys struct {
-}
-
-func (k BackKeys) publish(w *idc.KeyWriter) {
-}
-
-// complete gives keys that are zero the value that zero stands for.
-func (k *BackKeys) complete() {
-}
-
-// readBackKeys reads what a back end published, and checks it; r keeps the error.
-func readBackKeys(r *idc.KeyReader) (k BackKeys) {
-	return k
-}
 
 var protocol = idc.Protocol{
 	Name:   "bulk",
@@ -298,9 +283,8 @@ func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
 // arguments; see the errors of package idc.
 type Front struct {
 	end   *idc.Front
-	back  atomic.Pointer[BackKeys] // nil before the first connection
-	most  atomic.Uint32            // segments of a request, on this connection
-	slots []frontSlot              // by Txn.Index
+	most  atomic.Uint32 // segments of a request, on this connection
+	slots []frontSlot   // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
 	encodeSendFn, doneSendFn   func(*idc.Txn)
@@ -344,14 +328,6 @@ func (f *Front) Close() error { return f.end.Close() }
 // how many those were.
 func (f *Front) Poll() int { return f.end.Poll() }
 
-// Back returns what the back end published, as of the latest connection.
-func (f *Front) Back() BackKeys {
-	if k := f.back.Load(); k != nil {
-		return *k
-	}
-	return BackKeys{}
-}
-
 // Alloc returns memory that is shared with the back end, so that bulk data in it
 // needn't be copied.
 func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
@@ -361,15 +337,9 @@ func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes
 // begin with a page may need a page more.
 func (f *Front) MaxBulk() int { return int(f.most.Load()) * 4096 }
 
-func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
-	k := readBackKeys(r)
-	if err := r.Err(); err != nil {
-		return 0, err
-	}
-	f.back.Store(&k)
-	n := 257
-	f.most.Store(uint32(n))
-	return n, nil
+func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
+	f.most.Store(257)
+	return 257, nil
 }
 
 // Send takes data.

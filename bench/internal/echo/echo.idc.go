@@ -5,8 +5,8 @@ package echo
 import (
 	"context"
 	"encoding/binary"
+
 	"github.com/xenidc/idc/runtime/idc"
-	"sync/atomic"
 )
 
 // A compile error here means that this file and the package idc don't fit
@@ -20,22 +20,6 @@ type operation uint16
 const (
 	operationEcho operation = 1
 )
-
-// BackKeys is what a back end publishes. The runtime adds what it needs for rings.
-type BackKeys struct {
-}
-
-func (k BackKeys) publish(w *idc.KeyWriter) {
-}
-
-// complete gives keys that are zero the value that zero stands for.
-func (k *BackKeys) complete() {
-}
-
-// readBackKeys reads what a back end published, and checks it; r keeps the error.
-func readBackKeys(r *idc.KeyReader) (k BackKeys) {
-	return k
-}
 
 var protocol = idc.Protocol{
 	Name:   "echo",
@@ -151,8 +135,7 @@ func (m *echoRequest) get(b []byte) {
 // arguments; see the errors of package idc.
 type Front struct {
 	end   *idc.Front
-	back  atomic.Pointer[BackKeys] // nil before the first connection
-	slots []frontSlot              // by Txn.Index
+	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
 	encodeEchoFn, doneEchoFn func(*idc.Txn)
@@ -195,20 +178,7 @@ func (f *Front) Close() error { return f.end.Close() }
 // how many those were.
 func (f *Front) Poll() int { return f.end.Poll() }
 
-// Back returns what the back end published, as of the latest connection.
-func (f *Front) Back() BackKeys {
-	if k := f.back.Load(); k != nil {
-		return *k
-	}
-	return BackKeys{}
-}
-
-func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
-	k := readBackKeys(r)
-	if err := r.Err(); err != nil {
-		return 0, err
-	}
-	f.back.Store(&k)
+func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 	return 0, nil
 }
 

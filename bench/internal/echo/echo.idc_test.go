@@ -6,9 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"testing"
+
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/idc/idctest"
-	"testing"
 )
 
 // FuzzCodec decodes arbitrary bytes, encodes what came out and decodes that.
