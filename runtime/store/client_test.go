@@ -253,7 +253,6 @@ func TestClientTooLong(t *testing.T) {
 type device struct {
 	net.Conn
 	refuse atomic.Bool
-	writes chan int
 }
 
 func (d *device) Write(b []byte) (int, error) {

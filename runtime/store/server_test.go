@@ -63,12 +63,7 @@ type raw struct {
 
 func (w *world) raw(dom platform.DomID) *raw { return &raw{t: w.t, conn: w.dial(dom)} }
 
-// msg is a message as the tests write it: NULs as |.
-type msg struct {
-	typ  Type
-	body string
-}
-
+// pipes shows the NULs of a message as |.
 func pipes(s string) string {
 	b := []byte(s)
 	for i, c := range b {
