@@ -59,8 +59,12 @@ func asleep(p *pair, c *transport.Config) { c.Spin, p.spin = 0, 0 }
 func workers(n int) option                { return func(p *pair, _ *transport.Config) { p.workers = n } }
 
 func newPair(t testing.TB, opts ...option) *pair {
+	return newPairIn(t, sim.Options{Dial: noStore}, opts...)
+}
+
+func newPairIn(t testing.TB, world sim.Options, opts ...option) *pair {
 	testenv.Leaks(t)
-	w := sim.New(sim.Options{Dial: noStore})
+	w := sim.New(world)
 	p := &pair{t: t, failed: make(chan error, 8), buffers: new(grant.Set), workers: 1, spin: transport.Spin(0), poolPages: 64, segments: maxSegs}
 	p.front, p.back = domain(t, w), domain(t, w)
 	cfg := transport.Config{
@@ -117,12 +121,20 @@ func (p *pair) connect() {
 	p.server = transport.NewBackQueue(transport.BackConfig{
 		Ring: must[*ring.Back](p.t)(ring.NewBack(p.mapping.Memory(), slotSize)), Channel: p.far, Mapper: p.cache,
 		Peer: p.front.ID(), Wire: wire, MaxSegments: maxSegs, Workers: p.workers, Spin: p.spin,
-		Handle: p.handle, Failed: func(err error) { p.failed <- err },
+		Handle: p.handle, Failed: p.fail,
 	})
 	p.queue.Attach(&transport.Link{
 		Ring: front, Channel: p.channel, Pool: pool, Buffers: p.buffers, Wire: wire, MaxSegments: p.segments,
-		Failed: func(err error) { p.failed <- err },
+		Failed: p.fail,
 	}, pool.Close)
+}
+
+// fail keeps the first few failures.
+func (p *pair) fail(err error) {
+	select {
+	case p.failed <- err:
+	default:
+	}
 }
 
 // disconnect ends the connection from both ends.
