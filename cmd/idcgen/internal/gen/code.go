@@ -3,7 +3,6 @@ package gen
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -25,14 +24,39 @@ var imports = map[string]string{
 	"idctest": "github.com/xenidc/idc/runtime/idc/idctest",
 }
 
-// qualified finds an identifier of one of these packages.
-var qualified = regexp.MustCompile(`\b(atomic|binary|bytes|cmp|context|errors|fmt|reflect|strconv|testing|idc|idctest)\.([A-Z]\w*)`)
+// qualified finds the next identifier of one of these packages in s, as in
+// "idc.Txn": where it starts, where its dot is and where it ends.
+func qualified(s string) (start, dot, end int, found bool) {
+	for from := 0; ; from = dot + 1 {
+		i := strings.IndexByte(s[from:], '.')
+		if i < 0 {
+			return 0, 0, 0, false
+		}
+		dot, start = from+i, from+i
+		for start > 0 && letter(s[start-1]) {
+			start--
+		}
+		if start > 0 && s[start-1] == '.' || imports[s[start:dot]] == "" {
+			continue
+		}
+		end = dot + 1
+		for end < len(s) && letter(s[end]) {
+			end++
+		}
+		if end > dot+1 && 'A' <= s[dot+1] && s[dot+1] <= 'Z' {
+			return start, dot, end, true
+		}
+	}
+}
+
+// letter reports whether c may be part of an identifier.
+func letter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
+}
 
 // code is a Go file under construction.
 type code struct {
-	file  *jen.File
-	text  []jen.Code
-	count int
+	file *jen.File
 }
 
 func newCode(pkg, source string) *code {
@@ -74,18 +98,14 @@ func tokens(s string) *jen.Statement {
 	if strings.HasPrefix(strings.TrimSpace(s), "//") {
 		return st.Op(s)
 	}
-	last := 0
-	for _, m := range qualified.FindAllStringSubmatchIndex(s, -1) {
-		if plain := s[last:m[0]]; plain != "" {
-			st.Op(plain)
+	for {
+		start, dot, end, found := qualified(s)
+		if !found {
+			return st.Op(s)
 		}
-		st.Qual(imports[s[m[2]:m[3]]], s[m[4]:m[5]])
-		last = m[1]
+		st.Op(s[:start]).Qual(imports[s[start:dot]], s[dot+1:end])
+		s = s[end:]
 	}
-	if last < len(s) || last == 0 {
-		st.Op(s[last:])
-	}
-	return st
 }
 
 // render formats the file.

@@ -18,6 +18,7 @@
 package gen
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/xenidc/idc/idl/schema"
@@ -48,12 +49,16 @@ func Generate(p *schema.Protocol, source string) ([]File, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
+	var tests []byte
+	var bad error
+	rendered := make(chan struct{})
+	go func() { // formatting takes most of the time: do both at once
+		defer close(rendered)
+		tests, bad = newGenerator(p, source).tests()
+	}()
 	stubs, err := g.stubs()
-	if err != nil {
-		return nil, err
-	}
-	tests, err := g.tests()
-	if err != nil {
+	<-rendered
+	if err := errors.Join(err, bad); err != nil {
 		return nil, err
 	}
 	return []File{{p.Name + ".idc.go", stubs}, {p.Name + ".idc_test.go", tests}}, nil
@@ -112,6 +117,10 @@ func (g *generator) check() error {
 // stubs renders the main file.
 func (g *generator) stubs() ([]byte, error) {
 	g.out = newCode(g.p.Name, g.source)
+	if !g.whole {
+		g.out.doc("The protocol's types and the encoding of its slots. There are no stubs: they take one\nring without one-way messages, and one bulk argument of bytes a transaction.")
+		g.out.line("")
+	}
 	g.out.line("// A compile error here means that this file and the package idc don't fit")
 	g.out.line("// together: run idcgen again, or use the version of idc that idcgen came with.")
 	g.out.line("const _ = idc.Version1")

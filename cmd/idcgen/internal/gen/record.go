@@ -17,9 +17,7 @@ import (
 func (g *generator) collectStructs() {
 	if !g.whole {
 		for _, s := range g.p.Structs {
-			if s.Segment == nil {
-				g.need(s)
-			}
+			g.need(s)
 		}
 		return
 	}
@@ -42,7 +40,7 @@ func (g *generator) need(s *schema.Struct) {
 
 func (g *generator) needType(t *schema.Type) {
 	switch {
-	case t == nil || segmented(t):
+	case t == nil || g.hides(t):
 	case t.Kind == schema.StructOf:
 		g.need(t.Struct)
 	case t.Kind == schema.ArrayOf:
@@ -54,6 +52,14 @@ func (g *generator) needType(t *schema.Type) {
 func segmented(t *schema.Type) bool {
 	return t.Kind == schema.ArrayOf && (t.Pages != nil || t.Elem.Kind == schema.StructOf && t.Elem.Struct.Segment != nil)
 }
+
+// hides reports whether images leave a field out because segments go there, which
+// bulk data stands for. Where images are all that there is, they hold all segments
+// that fit, and the count is a field of its own.
+func (g *generator) hides(t *schema.Type) bool { return g.whole && segmented(t) }
+
+// counted reports whether the number of elements is part of a value's Go type.
+func counted(t *schema.Type) bool { return t.Count != nil && !segmented(t) }
 
 // slotStruct reports whether s is a slot of the ring, which no driver sees.
 func (g *generator) slotStruct(s *schema.Struct) bool {
@@ -92,7 +98,7 @@ func (g *generator) method(name string) string {
 // image returns the fields that the image of s has.
 func (g *generator) image(s *schema.Struct) (fields []*schema.Field) {
 	for _, f := range s.Fields {
-		if !f.Pad && !segmented(f.Type) && !countOf(s, f) {
+		if !f.Pad && !g.hides(f.Type) && !countOf(s, f) {
 			fields = append(fields, f)
 		}
 	}
@@ -104,7 +110,7 @@ func (g *generator) image(s *schema.Struct) (fields []*schema.Field) {
 func countOf(s *schema.Struct, f *schema.Field) bool {
 	for _, other := range s.Fields {
 		t := other.Type
-		if t != nil && t.Count != nil && t.Count.Leaf() == f && !segmented(t) {
+		if t != nil && counted(t) && t.Count.Leaf() == f {
 			return true
 		}
 	}

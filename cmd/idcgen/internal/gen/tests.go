@@ -89,7 +89,7 @@ func (g *generator) roundTrip(s *schema.Struct) {
 func (g *generator) comparable(s *schema.Struct) bool {
 	for _, f := range g.image(s) {
 		t := f.Type
-		if t.Kind == schema.Bytes && t.Count != nil || t.Kind == schema.ArrayOf && t.Count != nil || t.Kind == schema.StructOf && !g.comparable(t.Struct) {
+		if t.Kind == schema.Bytes && t.Count != nil || t.Kind == schema.ArrayOf && counted(t) || t.Kind == schema.StructOf && !g.comparable(t.Struct) {
 			return false
 		}
 		if t.Kind == schema.ArrayOf && t.Elem.Kind == schema.StructOf && !g.comparable(t.Elem.Struct) {

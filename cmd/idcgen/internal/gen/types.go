@@ -22,17 +22,21 @@ func (g *generator) units() {
 		if u.Doc != "" {
 			g.out.doc(u.Doc)
 		}
-		g.out.line("type %s %s", name, intType(g.widest(u), false))
+		g.out.line("type %s %s", name, g.unitType(u))
 		g.out.line("")
 	}
 }
 
-// widest is the size of the largest integer that is counted in u.
-func (g *generator) widest(u *schema.Unit) int {
-	n := 1
+// unitType is the least integer type that holds everything that is counted in u.
+func (g *generator) unitType(u *schema.Unit) string {
+	unsigned, signed := 0, 0
 	see := func(t *schema.Type) {
-		if t != nil && t.Unit == u {
-			n = max(n, t.Size)
+		switch {
+		case t == nil || t.Unit != u:
+		case t.Signed:
+			signed = max(signed, t.Size)
+		default:
+			unsigned = max(unsigned, t.Size)
 		}
 	}
 	for _, s := range g.p.Structs {
@@ -53,7 +57,13 @@ func (g *generator) widest(u *schema.Unit) int {
 			see(p.Type)
 		}
 	}
-	return n
+	switch {
+	case signed == 0:
+		return intType(max(unsigned, 1), false)
+	case unsigned >= signed:
+		return intType(min(2*unsigned, 8), true)
+	}
+	return intType(signed, true)
 }
 
 func (g *generator) consts() {
@@ -191,11 +201,15 @@ func (g *generator) group(name string, group *schema.BitGroup) {
 	typ := g.goType((&schema.Path{Fields: []*schema.Field{{}}, Bits: group}).Type())
 	field := exported(group.Name)
 	g.docOr(sentence(field, "is", group.Doc), fmt.Sprintf("%s is bits %d to %d.", field, group.Shift, group.Shift+group.Width-1))
-	g.out.line("func (v %s) %s() %s { return %s(v >> %d & %#x) }", name, field, typ, typ, group.Shift, group.Mask()>>group.Shift)
+	down, up := fmt.Sprintf("v >> %d", group.Shift), fmt.Sprintf("%s(x)<<%d", name, group.Shift)
+	if group.Shift == 0 {
+		down, up = "v", name+"(x)"
+	}
+	g.out.line("func (v %s) %s() %s { return %s(%s & %#x) }", name, field, typ, typ, down, group.Mask()>>group.Shift)
 	g.out.line("")
 	g.out.line("// With%s returns v with these bits replaced; what doesn't fit of x is lost.", field)
 	g.out.line("func (v %s) With%s(x %s) %s {", name, field, typ, name)
-	g.out.line("return v&^%#x | %s(x)<<%d&%#x", group.Mask(), name, group.Shift, group.Mask())
+	g.out.line("return v&^%#x | %s&%#x", group.Mask(), up, group.Mask())
 	g.out.line("}")
 	g.out.line("")
 }
@@ -248,7 +262,7 @@ func (g *generator) goType(t *schema.Type) string {
 		}
 		return "[]byte"
 	case schema.ArrayOf:
-		if t.Count == nil {
+		if !counted(t) {
 			return fmt.Sprintf("[%d]%s", t.Max, g.goType(t.Elem))
 		}
 		return "[]" + g.goType(t.Elem)

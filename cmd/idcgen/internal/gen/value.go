@@ -103,13 +103,13 @@ func (g *generator) putBytes(s *schema.Struct, t *schema.Type, a at, v string) {
 
 func (g *generator) putArray(s *schema.Struct, t *schema.Type, a at, v string) {
 	size := g.sizeOf(t.Elem)
-	if t.Count != nil {
+	if counted(t) {
 		count := t.Count.Leaf()
 		g.putScalar(count.Type, at{off: count.Offset[g.abis[0].ABI]}, fmt.Sprintf("%s(min(len(%s), %d))", g.goType(count.Type), v, t.Max))
 		v = fmt.Sprintf("%s[:min(len(%s), %d)]", v, v, t.Max)
 	}
 	if t.Elem.Kind == schema.Int && t.Elem.Size == 1 && !t.Elem.Signed && g.goType(t.Elem) == "uint8" {
-		if t.Count == nil {
+		if !counted(t) {
 			v += "[:]"
 		}
 		g.out.line("copy(b[%s:], %s)", a, v)
@@ -191,7 +191,7 @@ func (g *generator) getBytes(t *schema.Type, a at, v string) {
 func (g *generator) getArray(s *schema.Struct, t *schema.Type, a at, v string) {
 	size := g.sizeOf(t.Elem)
 	closing := 1
-	if t.Count != nil {
+	if counted(t) {
 		count := t.Count.Leaf()
 		g.out.line("if n := int(%s); n > %d {", g.scalar(count.Type, at{off: count.Offset[g.abis[0].ABI]}), t.Max)
 		g.out.line("ok = false")
@@ -241,7 +241,7 @@ func checked(t *schema.Type) bool {
 	case schema.BitsOf:
 		return !t.Bits.Open && t.Bits.Mask() != 1<<(8*t.Size)-1
 	case schema.ArrayOf:
-		return t.Count != nil || checked(t.Elem)
+		return counted(t) || checked(t.Elem)
 	case schema.Bytes, schema.String:
 		return t.Count != nil
 	}
