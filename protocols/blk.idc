@@ -102,13 +102,14 @@ struct response {
 
 /// All requests of one queue and the answers to them.
 ring requests {
-	request  request or request_discard or request_indirect
-	response response
-	tag      operation and indirect_op
-	id       id
-	pages    "ring-ref" or "ring-ref%u" order "ring-page-order" up to "max-ring-page-order"
-	queues   "multi-queue-num-queues" up to "multi-queue-max-queues" under "queue-%u"
-	channel  "event-channel"
+	request    request or request_discard or request_indirect
+	response   response
+	tag        operation and indirect_op
+	id         id
+	pages      "ring-ref" or "ring-ref%u" order "ring-page-order" up to "max-ring-page-order"
+	queues     "multi-queue-num-queues" up to "multi-queue-max-queues" under "queue-%u"
+	channel    "event-channel"
+	persistent "feature-persistent"
 }
 
 /// Reads sectors, from `sector_number` on, into data.

@@ -51,7 +51,7 @@ func waited(t time.Duration, err error) error {
 
 // frontOptions are the options of every front end.
 func frontOptions(e *env, queues int) []idc.Option {
-	keys := blk.FrontKeys{FeaturePersistent: true, FeatureLargeSectorSize: true}
+	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
 	return []idc.Option{keys.Option(), idc.Queues(queues), idc.RingOrder(ringOrder), idc.Logger(e.log)}
 }
 

@@ -58,7 +58,6 @@ func (b *Back) Keys() blk.BackKeys {
 		FeatureMaxIndirectSegments: maxIndirectSegments,
 		FeatureFlushCache:          true,
 		FeatureBarrier:             true,
-		FeaturePersistent:          true,
 		FeatureDiscard:             b.img.CanDiscard(),
 		DiscardGranularity:         max(sector, 4096),
 	}

@@ -82,7 +82,7 @@ func (w *world) open(name string, opts ...idc.Option) *blk.Front {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	keys := blk.FrontKeys{FeaturePersistent: true, FeatureLargeSectorSize: true}
+	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
 	f, err := blk.Open(ctx, w.domain(), name, append(opts, keys.Option())...)
 	if err != nil {
 		w.t.Fatal(err)

@@ -115,8 +115,6 @@ type BackKeys struct {
 	FeatureBarrier             bool
 	FeatureFlushCache          bool
 	FeatureDiscard             bool
-	// The back keeps grants mapped, so the front should use the same ones again.
-	FeaturePersistent bool
 	// Where the first extent that can be discarded starts.
 	DiscardAlignment uint32
 	// How large such an extent is. 0 stands for SectorSize.
@@ -137,7 +135,6 @@ func (k BackKeys) publish(w *idc.KeyWriter) {
 	w.Bool("feature-barrier", k.FeatureBarrier)
 	w.Bool("feature-flush-cache", k.FeatureFlushCache)
 	w.Bool("feature-discard", k.FeatureDiscard)
-	w.Bool("feature-persistent", k.FeaturePersistent)
 	w.Uint("discard-alignment", uint64(k.DiscardAlignment))
 	w.Uint("discard-granularity", uint64(k.DiscardGranularity))
 	w.Bool("discard-secure", k.DiscardSecure)
@@ -161,7 +158,6 @@ func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 	k.FeatureBarrier = r.Bool("feature-barrier", false)
 	k.FeatureFlushCache = r.Bool("feature-flush-cache", false)
 	k.FeatureDiscard = r.Bool("feature-discard", false)
-	k.FeaturePersistent = r.Bool("feature-persistent", false)
 	k.DiscardAlignment = uint32(r.Uint("discard-alignment", 32, 0))
 	k.DiscardSecure = r.Bool("discard-secure", false)
 	k.Info = DiskInfo(r.Uint("info", 32, 0))
@@ -174,8 +170,6 @@ func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 
 // FrontKeys is what a front end publishes. The runtime adds what it needs for rings.
 type FrontKeys struct {
-	// The front reuses its grants and lets the back map all of them writable.
-	FeaturePersistent bool
 	// The front obeys a `sector-size` other than 512.
 	FeatureLargeSectorSize bool
 }
@@ -184,13 +178,11 @@ type FrontKeys struct {
 func (k FrontKeys) Option() idc.Option { return idc.Publish(k.publish) }
 
 func (k FrontKeys) publish(w *idc.KeyWriter) {
-	w.Bool("feature-persistent", k.FeaturePersistent)
 	w.Bool("feature-large-sector-size", k.FeatureLargeSectorSize)
 }
 
 // readFrontKeys reads what a front end published, and checks it; r keeps the error.
 func readFrontKeys(r *idc.KeyReader) (k FrontKeys) {
-	k.FeaturePersistent = r.Bool("feature-persistent", false)
 	k.FeatureLargeSectorSize = r.Bool("feature-large-sector-size", false)
 	return k
 }
@@ -220,6 +212,7 @@ var protocol = idc.Protocol{
 		Queues:    "multi-queue-num-queues",
 		MaxQueues: "multi-queue-max-queues",
 	},
+	Persistent:  "feature-persistent",
 	MaxSegments: 256,
 	Direct:      11,
 	SegmentSize: 8,

@@ -84,7 +84,7 @@ func (nothing) Discard(context.Context, DiscardRequest) Status {
 }
 
 // sample is what the back end of the tests publishes.
-var sample = BackKeys{FeatureBarrier: true, FeatureFlushCache: true, FeatureDiscard: true, FeaturePersistent: true, DiscardSecure: true, SectorSize: 512}
+var sample = BackKeys{FeatureBarrier: true, FeatureFlushCache: true, FeatureDiscard: true, DiscardSecure: true, SectorSize: 512}
 
 // FuzzBack sends arbitrary requests to a back end, which has to answer each, and to
 // serve the next.

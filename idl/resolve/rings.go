@@ -76,6 +76,9 @@ func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 		parts.id = item.ID
 	case item.Channel != nil:
 		ring.Channel = r.ringKey(item.Channel, schema.Front, schema.Port)
+	case item.Kept != nil:
+		ring.Persistent = r.ringKey(item.Kept, schema.Front, schema.Bool)
+		r.ringKey(item.Kept, schema.Back, schema.Bool)
 	case item.Slot != nil:
 		n, _ := r.number(item.Slot, nil)
 		parts.slot = r.within(item.Slot.Span(), "a slot", n, 8, schema.PageSize-schema.RingHeader)
@@ -226,6 +229,8 @@ func ringLine(item *syntax.RingItem) string {
 		return "queues"
 	case item.Channel != nil:
 		return "channel"
+	case item.Kept != nil:
+		return "persistent"
 	}
 	return "slot"
 }

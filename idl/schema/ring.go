@@ -25,6 +25,10 @@ type Ring struct {
 	QueuePrefix string // "queue-%u": the directory of the keys of queue N, when there are two or more
 
 	Channel *Key // names the event channel; rings with the same Channel share it
+
+	// Persistent is the front's key, of the same name as the back's, by which both agree that the back may keep granted
+	// pages mapped between requests. nil: it always may.
+	Persistent *Key
 }
 
 // Slot is one layout that a slot may have.

@@ -237,6 +237,7 @@ type RingItem struct {
 	Pages    *RingPages  `parser:"| 'pages' @@"`
 	Queues   *RingQueues `parser:"| 'queues' @@"`
 	Channel  *Str        `parser:"| 'channel' @@"`
+	Kept     *Str        `parser:"| 'persistent' @@"`
 	Slot     *Value      `parser:"| 'slot' @@ )"`
 }
 

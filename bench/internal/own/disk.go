@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/xenidc/idc/bench/internal/measure"
 	"github.com/xenidc/idc/drivers/blkback"
@@ -52,7 +51,7 @@ func Disk(depth int, prepare func(dir string) error) (cases []*measure.Case) {
 
 func serveDisk(ctx context.Context, dir string, prepare func(string) error, ready func(), opts []idc.Option) error {
 	var disk blk.Back = nullDisk{}
-	keys := blk.BackKeys{Sectors: DiskSize / 512, SectorSize: 512, FeaturePersistent: true}
+	keys := blk.BackKeys{Sectors: DiskSize / 512, SectorSize: 512}
 	if prepare != nil {
 		if err := prepare(dir); err != nil {
 			return err
@@ -88,8 +87,7 @@ func openDisk(ctx context.Context, dir string, depth int, w waiting) (measure.Lo
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := append(slices.Clone(w.front), blk.FrontKeys{FeaturePersistent: true}.Option())
-	f, err := blk.Open(ctx, d, name, opts...)
+	f, err := blk.Open(ctx, d, name, w.front...)
 	if err != nil {
 		d.Close()
 		return nil, nil, err

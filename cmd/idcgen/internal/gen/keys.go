@@ -12,7 +12,7 @@ import (
 func (g *generator) runtimeKey(k *schema.Key) bool {
 	for _, r := range g.p.Rings {
 		for _, own := range []*schema.Key{r.RefKey, r.RefsKey, r.Order, r.MaxOrder, r.Queues, r.MaxQueues, r.Channel} {
-			if own == k {
+			if own == k || r.Persistent != nil && k.Name == r.Persistent.Name {
 				return true
 			}
 		}

@@ -47,6 +47,9 @@ func (g *generator) protocol() {
 		}
 	}
 	g.ringSpec(r)
+	if r.Persistent != nil {
+		g.out.line("Persistent: %q,", r.Persistent.Name)
+	}
 	if g.maxSegments() > 0 {
 		g.out.line("MaxSegments: %d,", g.maxSegments())
 		g.out.line("Direct: %d,", g.direct())
