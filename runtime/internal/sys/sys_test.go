@@ -8,14 +8,13 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/xenidc/idc/internal/testenv"
+	"github.com/xenidc/idc/runtime/shm"
 )
 
 const size = 8 * 4096
@@ -155,23 +154,23 @@ func TestFutex(t *testing.T) {
 	testenv.Leaks(t)
 	fd := memfd(t)
 	a, b := mapped(t, fd, true), mapped(t, fd, true)
-	word := func(m []byte) *uint32 { return (*uint32)(unsafe.Pointer(&m[64])) }
+	const word = 64
 	woken := make(chan struct{})
 	go func() {
 		defer close(woken)
-		for atomic.LoadUint32(word(a)) == 0 {
-			FutexWait(a[64:], 0)
+		for shm.Of(a).Load32(word) == 0 {
+			FutexWait(a[word:], 0)
 		}
 	}()
 	time.Sleep(20 * time.Millisecond)
-	atomic.StoreUint32(word(b), 1)
-	FutexWake(b[64:])
+	shm.Of(b).Store32(word, 1)
+	FutexWake(b[word:])
 	select {
 	case <-woken:
 	case <-time.After(10 * time.Second):
 		t.Fatal("nobody was woken")
 	}
-	FutexWait(a[64:], 0) // differs: returns at once
+	FutexWait(a[word:], 0) // differs: returns at once
 }
 
 // packets returns two connected packets.
