@@ -20,8 +20,8 @@ type brokerCmd struct {
 // Help is shown by 'idc broker --help'.
 func (brokerCmd) Help() string {
 	return `The socket speaks the xenstore wire protocol, so that the usual tools work on it.
-The broker runs until it gets SIGINT or SIGTERM; domains then lose the store, and keep
-the channels that they have.
+The broker runs until it gets SIGINT or SIGTERM. What was connected through it is
+disconnected then, and 'idc blk serve' and 'idc blk attach' end: start them after it again.
 
 Examples:
   idc broker &

@@ -63,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		return usage(stderr, err)
+		return usage(stderr, parsedCommand(err), err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -73,7 +73,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel})),
 	}
 	if err := kctx.Run(e); err != nil {
-		return report(stderr, err)
+		return report(stderr, kctx.Command(), err)
 	}
 	return exitOK
 }
@@ -89,15 +89,20 @@ func newParser(c *cli, stdout, stderr io.Writer) *kong.Kong {
 	)
 }
 
-// usage reports a command line that can't be understood.
-func usage(stderr io.Writer, err error) int {
-	command := "idc"
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Command() != "" {
-		command = "idc " + plainCommand(parse.Context.Command())
-	}
-	fmt.Fprintf(stderr, "idc: %v\nRun '%s --help' for usage and examples.\n", err, strings.TrimSpace(command))
+// usage reports a command line that can't be understood, and where command explains
+// itself.
+func usage(stderr io.Writer, command string, err error) int {
+	fmt.Fprintf(stderr, "idc: %v\nRun '%s --help' for usage and examples.\n", err, strings.TrimSpace("idc "+plainCommand(command)))
 	return exitUsage
+}
+
+// parsedCommand is as much of a command as kong found before err.
+func parsedCommand(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		return parse.Context.Command()
+	}
+	return ""
 }
 
 // plainCommand drops the arguments of kong's name for a command, such as
@@ -108,10 +113,10 @@ func plainCommand(name string) string {
 }
 
 // report reports what failed, and what to do about it where that is known.
-func report(stderr io.Writer, err error) int {
+func report(stderr io.Writer, command string, err error) int {
 	var u usageError
 	if errors.As(err, &u) {
-		return usage(stderr, err)
+		return usage(stderr, command, err)
 	}
 	fmt.Fprintf(stderr, "idc: %v\n", err)
 	return exitFailed

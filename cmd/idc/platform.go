@@ -70,8 +70,9 @@ func explainBroker(path string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no broker runs at %s; start one with 'idc broker --socket %s &', or name another with --platform host:PATH: %w", path, path, err)
+	case errors.Is(err, host.ErrNoBroker), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		// What err says besides is the same in other words.
+		return fmt.Errorf("%w at %s; start one with 'idc broker --socket %s &', or name another with --platform host:PATH", host.ErrNoBroker, path, path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the broker at %s belongs to another user; start your own with 'idc broker &' and leave --platform away: %w", path, err)
 	}
