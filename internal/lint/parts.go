@@ -109,7 +109,7 @@ var Parts = []Part{
 
 	// The project's own tools.
 	{Path: "internal/lint/...", May: []string{"internal/lint/..."}, Why: "judges the tree from outside"},
-	{Path: "internal/docs", Why: "tests that the documents say what the files do"},
+	{Path: "internal/docs", Outside: []string{kong}, Why: "tests that the documents say what the files and the commands do"},
 	{Path: "internal/testenv", Outside: []string{xsys}, Why: "leak checks and earned skips, for every test"},
 	{Path: "test/...", May: []string{"..."}, Outside: []string{"..."}, Why: "tests of the whole"},
 }
@@ -134,6 +134,7 @@ var Gates = []Gate{
 	{Path: "runtime/platform/platformtest", Tests: true, Why: "the contract's suite is for tests"},
 	{Path: "runtime/idc/idctest", Tests: true, Why: "the pair of domains is for tests"},
 	{Path: "internal/testenv", From: []string{"runtime/platform/platformtest", "test/..."}, Tests: true, Why: "the leak checks are for tests"},
+	{Path: "internal/docs", Tests: true, Why: "the comparison of a manual with its command is for tests"},
 	{Path: "idl/internal/golden", Tests: true, Why: "expected outputs are for tests"},
 	{Path: "runtime/internal/sys", From: []string{"runtime/shm", "runtime/platform/..."}, Tests: true, Why: "system calls are the platforms' business"},
 }
