@@ -7,9 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/xenidc/idc/idl"
 )
@@ -116,35 +114,6 @@ func large(n int) []byte {
 		fmt.Fprintf(&b, "\n/// Does something.\ntransaction call_%d(a u32, b u64, c u16, d bool, e i32) -> (f u64, g u32, h i16, i u8, j u64) replay\n", i)
 	}
 	return b.Bytes()
-}
-
-// TestSpeed holds the mark of half a second for a thousand messages of ten fields.
-// It fails only far off it: the race detector and slow machines are no mistakes.
-func TestSpeed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time; -short")
-	}
-	src := large(500) // a request and a response each
-	best := time.Hour
-	for range 3 {
-		start := processorTime(t)
-		compile(t, src)
-		best = min(best, processorTime(t)-start)
-	}
-	t.Logf("%v of processor time for a thousand messages", best)
-	if best > 2*time.Second {
-		t.Errorf("took %v of processor time", best)
-	}
-}
-
-// processorTime is what this process has used, whatever else the machine does.
-func processorTime(tb testing.TB) time.Duration {
-	tb.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func compile(tb testing.TB, src []byte) (size int) {
