@@ -42,6 +42,9 @@ func (c *genCmd) Run(s *streams) error {
 			return fmt.Errorf("generate from %s: %w", c.Files[i], err)
 		}
 		files = append(files, out...)
+		if !gen.Stubs(p) {
+			fmt.Fprintf(s.err, "%s: types and codecs only, no stubs: those take one ring without one-way messages, and one bulk argument of bytes a transaction\n", c.Files[i])
+		}
 	}
 	if c.Check {
 		return c.check(s, files)

@@ -46,8 +46,6 @@ var Parts = []Part{
 		Why: "prints what was written, so it must not depend on what it means; the AST's positions are the lexer's"},
 	{Path: "idl/lint", May: []string{"idl/diag", "idl/schema"},
 		Why: "judges the meaning, however it was spelt"},
-	{Path: "idl/compat", May: []string{"idl/diag", "idl/schema"},
-		Why: "compares meanings of two versions, not their spelling"},
 	{Path: "idl/internal/golden", Outside: []string{"github.com/google/go-cmp"}, Why: "expected outputs, for the compiler's tests"},
 	{Path: "idl/...", May: []string{"idl/..."},
 		Why: "the façade and what is built of the phases; never the runtime: a compiler doesn't need what it compiles for"},

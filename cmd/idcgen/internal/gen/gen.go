@@ -70,15 +70,16 @@ func newGenerator(p *schema.Protocol, source string) *generator {
 	if p.Device.Independent || len(g.abis) == 0 {
 		g.abis = []schema.ABIName{{ABI: schema.X86_64}}
 	}
-	g.whole = runnable(p)
+	g.whole = Stubs(p)
 	g.collectStructs()
 	g.collectArgs()
 	return g
 }
 
-// runnable reports whether the runtime can carry the protocol: one ring, no one-way
+// Stubs reports whether p gets stubs, and not only types and codecs, because the
+// runtime can carry it: one ring, no one-way
 // messages, and at most one bulk argument of raw bytes in a transaction.
-func runnable(p *schema.Protocol) bool {
+func Stubs(p *schema.Protocol) bool {
 	if len(p.Rings) != 1 || len(p.Messages) > 0 || p.Status == nil {
 		return false
 	}
