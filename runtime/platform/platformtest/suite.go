@@ -51,6 +51,21 @@ type Abilities struct {
 	Scatter bool
 	// Protect: writing through a read-only mapping faults.
 	Protect bool
+	// Copy: domains are Copiers.
+	Copy bool
+	// SameID: all domains of the world have one number, as parts of one Xen domain have.
+	// What is for one is for all of them, and none sees another's end: its number
+	// lives on, only its grants and ports are gone. The suite then expects just that.
+	SameID bool
+}
+
+// gone is the error for what belonged to a domain that ended: its number tells, or,
+// if that lives on, the thing itself is missing.
+func (w *world) gone(missing error) error {
+	if w.Can.SameID {
+		return missing
+	}
+	return platform.ErrPeerGone
 }
 
 // test is one test of the suite.
@@ -70,6 +85,7 @@ func Run(t *testing.T, open func(t testing.TB) *World) {
 		{"Grant", grantTests},
 		{"Map", mapTests},
 		{"MapEach", mapEachTests},
+		{"Copy", copyTests},
 		{"Revoke", revokeTests},
 		{"Channel", channelTests},
 		{"Traffic", trafficTests},

@@ -29,18 +29,18 @@ func contract(t *testing.T, opts sim.Options, can platformtest.Abilities) {
 }
 
 func TestContract(t *testing.T) {
-	contract(t, sim.Options{}, platformtest.Abilities{Revoke: true})
+	contract(t, sim.Options{}, platformtest.Abilities{Revoke: true, Copy: true})
 }
 
 // TestContractHoldingGrants runs the suite where pages can't be taken from a peer,
 // as on Xen.
 func TestContractHoldingGrants(t *testing.T) {
-	contract(t, sim.Options{HoldGrants: true}, platformtest.Abilities{})
+	contract(t, sim.Options{HoldGrants: true}, platformtest.Abilities{Copy: true})
 }
 
 // TestContractShaken runs the suite with a scheduler that was upset.
 func TestContractShaken(t *testing.T) {
 	for _, seed := range []uint64{1, 2} {
-		contract(t, sim.Options{Hook: sim.Shake(seed, 3)}, platformtest.Abilities{Revoke: true})
+		contract(t, sim.Options{Hook: sim.Shake(seed, 3)}, platformtest.Abilities{Revoke: true, Copy: true})
 	}
 }
