@@ -49,12 +49,15 @@ func (d *Domain) Listen(peer platform.DomID) (platform.Channel, error) {
 	return c, nil
 }
 
-// Bind makes a port of ours the other end of a port of peer's.
+// Bind makes a port of ours the other end of a port of peer's. Xen makes the first
+// event pending on our end only (evtchn_bind_interdomain, xen/common/event_channel.c);
+// the peer's is rung here.
 func (d *Domain) Bind(peer platform.DomID, remote platform.Port) (platform.Channel, error) {
 	c, err := d.newChannel(peer, func(fd int) (uint32, error) { return sys.EvtchnBind(fd, uint16(peer), uint32(remote)) })
 	if err != nil {
 		return nil, d.wrapPeer(fmt.Sprintf("bind port %d of", remote), peer, err)
 	}
+	c.Notify()
 	return c, nil
 }
 
