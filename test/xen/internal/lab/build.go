@@ -28,9 +28,10 @@ func buildCommand(ctx context.Context, dir, pkg string) (string, error) {
 	return goBuild(ctx, filepath.Join(dir, filepath.Base(pkg)), "build", pkg)
 }
 
-// BuildTest builds a package's tests for the guests.
+// BuildTest builds a package's tests for the guests, with those that need Xen: they
+// have the build tag xenlab.
 func BuildTest(ctx context.Context, dir, pkg string) (string, error) {
-	return goBuild(ctx, filepath.Join(dir, filepath.Base(pkg)+".test"), "test", pkg, "-c")
+	return goBuild(ctx, filepath.Join(dir, filepath.Base(pkg)+".test"), "test", pkg, "-c", "-tags=xenlab")
 }
 
 // goBuild builds a static program without symbols: most of it would be moved over a
