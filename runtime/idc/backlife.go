@@ -1,41 +1,45 @@
 package idc
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"syscall"
 	"time"
 
-	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
 )
 
 // backEnd is the back end's endpoint for one device of one front end, and the one
 // owner of its state.
 type backEnd struct {
-	s     *Service
-	c     *store.Client
-	front platform.DomID
-	dev   int
-	log   *slog.Logger
-	stop  context.CancelFunc
-	over  chan struct{}
+	s    *Service
+	c    *store.Client
+	at   place
+	made bool // the directory is ours to make and to remove; else a toolstack's
+	log  *slog.Logger
+	stop context.CancelFunc
+	over chan struct{}
 
-	failure chan error // of a link of this connection, cap 1
-	begun   time.Time  // when the last attempt to connect was
+	changed chan struct{} // cap 1: other keys are to be published
+	failure chan error    // of a link of this connection, cap 1
+	begun   time.Time     // when the last attempt to connect was
 	own     store.State
 	settled bool // the front end has said Connected on this connection
 	pages   mapper
 	links   []*backLink
+	offered []offerOf // of the front end's, on this connection
 }
 
-func startBackEnd(r *reception, front platform.DomID, dev int) *backEnd {
+func startBackEnd(r *reception, at place) *backEnd {
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &backEnd{
-		s: r.s, c: r.c, front: front, dev: dev, stop: cancel,
-		log:  r.s.log.With("front", front, "dev", dev),
-		over: make(chan struct{}), failure: make(chan error, 1),
+		s: r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
+		log:  r.s.log.With("front", at.peer, "dev", at.dev),
+		over: make(chan struct{}), changed: make(chan struct{}, 1), failure: make(chan error, 1),
 	}
 	go func() {
 		defer r.ended()
@@ -57,23 +61,19 @@ func (e *backEnd) isOver() bool {
 	}
 }
 
-func (e *backEnd) backDir() string {
-	return backPath(e.s.spec.Protocol.Device, e.s.dom.ID(), e.front, e.dev)
-}
-
-func (e *backEnd) frontDir() string {
-	return frontPath(e.s.spec.Protocol.Device, e.front, e.dev)
-}
-
-// live makes the device directory and reconciles until the front end is gone or the
-// service ends.
+// live takes the device and reconciles until it is gone or the service ends.
 func (e *backEnd) live(ctx context.Context) error {
-	w, err := e.c.Watch(ctx, e.frontDir())
+	front, err := e.c.Watch(ctx, e.at.front)
 	if err != nil {
 		return err
 	}
-	defer w.Close()
-	defer e.leave()
+	defer front.Close()
+	back, err := e.watchOwn(ctx)
+	if err != nil {
+		return err
+	}
+	defer back.Close()
+	defer func() { e.leave(front) }()
 	if err := e.appear(ctx); err != nil {
 		return err
 	}
@@ -83,10 +83,16 @@ func (e *backEnd) live(ctx context.Context) error {
 			return err
 		}
 		select {
-		case <-w.C():
-			drainWatch(w)
+		case <-front.C():
+			drainWatch(front)
+		case <-back.C():
+			drainWatch(back)
 		case cause := <-e.failure:
 			e.broken(ctx, cause)
+		case <-e.changed:
+			if err := e.republish(ctx); err != nil {
+				return err
+			}
 		case <-e.c.Done():
 			return e.c.Err()
 		case <-ctx.Done():
@@ -95,15 +101,28 @@ func (e *backEnd) live(ctx context.Context) error {
 	}
 }
 
-// appear publishes what we offer: InitWait.
+// watchOwn watches what a toolstack may do with the state of its device: remove it, or
+// ask us to close. In a directory that we made nobody else writes.
+func (e *backEnd) watchOwn(ctx context.Context) (*store.Watch, error) {
+	if e.made {
+		return e.c.Watch(ctx, e.at.back+"/online")
+	}
+	return e.c.Watch(ctx, e.at.back+"/state")
+}
+
+// appear publishes what we offer: InitWait. A toolstack's device may have been served
+// before by somebody who died on it; then we go on from there.
 func (e *backEnd) appear(ctx context.Context) error {
+	if !e.made {
+		return e.adopt(ctx)
+	}
 	w := new(KeyWriter)
-	w.Text("frontend", e.frontDir())
-	w.Uint("frontend-id", uint64(e.front))
+	w.Text("frontend", e.at.front)
+	w.Uint("frontend-id", uint64(e.at.peer))
 	w.Uint("online", 1)
 	e.offer(w)
 	w.Text("state", store.StateInitWait.Value())
-	if err := makeDevice(ctx, e.c, e.s.dom.ID(), e.front, e.backDir(), w); err != nil {
+	if err := makeDevice(ctx, e.c, e.s.dom.ID(), e.at.peer, e.at.back, w); err != nil {
 		return fmt.Errorf("make the device directory: %w", err)
 	}
 	e.own = store.StateInitWait
@@ -122,40 +141,54 @@ func (e *backEnd) offer(w *KeyWriter) {
 	e.publishOwn(w)
 }
 
-// publishOwn adds the keys that hold for all connections.
-func (e *backEnd) publishOwn(w *KeyWriter) {
-	if key := e.s.spec.Protocol.Persistent; key != "" {
-		w.Bool(key, !e.s.opt.unkept)
-	}
+// publishOwn adds the keys that hold for all connections. It reports whether the
+// front end's pages may stay mapped, as far as we are concerned.
+func (e *backEnd) publishOwn(w *KeyWriter) (keep bool) {
 	e.s.spec.Publish(w)
+	return e.s.opt.keep(w, e.s.spec.Protocol)
 }
 
-// reconcile does what the front end's state calls for. gone says that it is no
-// more. States may have been skipped: only the present one is there to be read.
+// reconcile does what the front end's state calls for. gone says that the device is
+// no more. States may have been skipped: only the present one is there to be read.
+//
+// It is what Linux's drivers do (frontend_changed, drivers/block/xen-blkback/xenbus.c),
+// but that a front end may also go back to Initialising by itself, as after a suspend.
 func (e *backEnd) reconcile(ctx context.Context) (gone bool, err error) {
-	front, err := readState(ctx, e.c, e.frontDir())
+	if gone, err := e.heed(ctx); gone || err != nil {
+		return gone, err
+	}
+	front, err := readState(ctx, e.c, e.at.front)
 	if err != nil {
 		return false, err
 	}
 	switch front {
 	case store.StateInitialising:
-		return false, e.await(ctx)
+		err = e.await(ctx)
 	case store.StateInitialised, store.StateConnected:
-		return false, e.proceed(ctx, front)
+		err = e.proceed(ctx, front)
 	case store.StateClosing:
-		return false, e.close(ctx, store.StateClosing)
+		err = e.follow(ctx, store.StateClosing)
 	case store.StateClosed:
-		return false, e.close(ctx, store.StateClosed)
+		return e.closed(ctx, ErrDisconnected)
 	default:
-		e.sever(ErrPeerGone)
-		return true, nil
+		if e.made {
+			e.sever(ErrPeerGone)
+			return true, nil
+		}
+		return e.closed(ctx, ErrPeerGone)
 	}
+	return e.removed(err)
 }
 
-// await gets ready for a front end that begins, or begins again.
+// await gets ready for a front end that begins, or begins again, unless the toolstack
+// is taking the device away.
 func (e *backEnd) await(ctx context.Context) error {
-	if e.own == store.StateInitWait {
+	if e.own == store.StateInitWait && len(e.links) == 0 {
 		return nil
+	}
+	if online, err := isOnline(ctx, e.c, e.at.back); err != nil || !online {
+		_, err2 := e.closed(ctx, ErrDisconnected)
+		return cmp.Or(err, err2)
 	}
 	e.sever(ErrDisconnected)
 	w := new(KeyWriter)
@@ -166,21 +199,28 @@ func (e *backEnd) await(ctx context.Context) error {
 // proceed connects to a front end that has published its rings. One that publishes
 // again after it was connected has begun anew: its old rings are gone.
 func (e *backEnd) proceed(ctx context.Context, front store.State) error {
-	if e.own == store.StateConnected && front == store.StateConnected {
+	switch {
+	case e.own == store.StateConnected && front == store.StateConnected:
 		e.settled = true
 		return nil
-	}
-	if e.own == store.StateConnected && !e.settled {
-		return nil
-	}
-	if e.own != store.StateInitWait && e.own != store.StateConnected {
+	case e.own == store.StateConnected && !e.settled:
+		if now, err := e.offers(e.keysOfFront(ctx)); err != nil || slices.EqualFunc(now, e.offered, offerOf.equal) {
+			return nil // it has yet to see that we are connected
+		}
+	case e.own == store.StateClosed && front == store.StateConnected:
+		return e.follow(ctx, store.StateClosing) // it missed that we had closed
+	case e.own == store.StateInitialising:
+		if err := e.await(ctx); err != nil || e.own != store.StateInitWait {
+			return err
+		}
+	case e.own != store.StateInitWait && e.own != store.StateConnected:
 		return nil // it has to begin from Initialising
 	}
 	e.sever(ErrDisconnected)
 	sleep(ctx, time.Until(e.begun.Add(retryFirst))) // it may go round in circles
 	e.begun = time.Now()
 	if err := e.connect(ctx); err != nil {
-		if e.c.Err() != nil {
+		if e.c.Err() != nil || !e.made && errors.Is(err, syscall.ENOENT) {
 			return err
 		}
 		e.broken(ctx, err)
@@ -188,17 +228,31 @@ func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 	return nil
 }
 
-// close follows a front end that closes.
-func (e *backEnd) close(ctx context.Context, s store.State) error {
-	e.sever(ErrDisconnected)
+// follow says Closing. What the front end has sent is still served, since it may wait
+// for the answers before it says Closed.
+func (e *backEnd) follow(ctx context.Context, s store.State) error {
 	if e.own == s {
 		return nil
 	}
 	return e.publish(ctx, s, nil)
 }
 
+// closed lets go of everything of a front end that has closed, or is no more. A device
+// that the toolstack doesn't want any more is gone with that.
+func (e *backEnd) closed(ctx context.Context, cause error) (gone bool, err error) {
+	e.sever(cause)
+	if err := e.follow(ctx, store.StateClosed); err != nil || e.made {
+		return e.removed(err)
+	}
+	online, err := isOnline(ctx, e.c, e.at.back)
+	return !online, err
+}
+
 // broken ends a connection that can't go on, and tells the front end why.
 func (e *backEnd) broken(ctx context.Context, cause error) {
+	if e.own == store.StateClosing {
+		e.sever(cause)
+	}
 	if e.own != store.StateConnected && e.own != store.StateInitWait {
 		return
 	}
@@ -212,53 +266,26 @@ func (e *backEnd) broken(ctx context.Context, cause error) {
 	}
 }
 
+// republish publishes keys that have changed, and our state as it is, which tells a
+// front end to look (blkback's xen_vbd_resize does so).
+func (e *backEnd) republish(ctx context.Context) error {
+	if e.own != store.StateConnected {
+		return nil
+	}
+	w := new(KeyWriter)
+	e.publishOwn(w)
+	_, err := e.removed(e.publish(ctx, store.StateConnected, w))
+	return err
+}
+
 func (e *backEnd) publish(ctx context.Context, s store.State, keys *KeyWriter) error {
-	if err := switchState(ctx, e.c, e.backDir(), s, keys); err != nil {
+	if err := switchState(ctx, e.c, e.at.back, s, keys); err != nil {
 		return fmt.Errorf("publish state %v: %w", s, err)
 	}
 	e.own = s
 	e.log.Debug("state", "own", s)
 	return nil
 }
-
-// leave says goodbye: what was taken is answered, then the directory goes. When the
-// store is out of reach our domain has ended, and there is nobody to answer.
-func (e *backEnd) leave() {
-	if err := e.c.Err(); err != nil {
-		e.sever(err)
-		return
-	}
-	end := make(chan struct{})
-	defer close(end)
-	go e.hurry(end, slices.Clone(e.links))
-	e.sever(ErrClosed)
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	e.publish(ctx, store.StateClosed, nil)
-	removeDevice(ctx, e.c, e.backDir())
-}
-
-// hurry ends the contexts of requests that are still being served when our domain
-// ends meanwhile, or when they take too long.
-func (e *backEnd) hurry(end <-chan struct{}, links []*backLink) {
-	limit := time.NewTimer(grace)
-	defer limit.Stop()
-	select {
-	case <-end:
-		return
-	case <-e.c.Done():
-	case <-limit.C:
-	}
-	for _, k := range links {
-		if k.queue != nil {
-			k.queue.Abort()
-		}
-	}
-}
-
-// grace is how long a service that closes lets requests that were taken go on before
-// it asks their handlers, through the context, to give up.
-const grace = 10 * time.Second
 
 // brief is as much of a text as a node of the store takes: what the front end wrote
 // may be part of it.

@@ -3,6 +3,7 @@ package idc
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/xenidc/idc/runtime/grant"
 	"github.com/xenidc/idc/runtime/platform"
@@ -22,13 +23,31 @@ type mapper interface {
 	Close()
 }
 
-// newMapper keeps pages mapped if both ends agreed to that.
-func (e *backEnd) newMapper(r *KeyReader) mapper {
+// newMapper keeps pages mapped if both ends agreed to that; keep is our word.
+func (e *backEnd) newMapper(r *KeyReader, keep bool) mapper {
 	key := e.s.spec.Protocol.Persistent
-	if key == "" || !e.s.opt.unkept && r.Bool(key, false) {
-		return grant.NewCache(e.s.dom, e.front, persistent)
+	switch {
+	case key == "":
+		return grant.NewCache(e.s.dom, e.at.peer, persistent)
+	case keep && r.Bool(key, false):
+		return writable{grant.NewCache(e.s.dom, e.at.peer, persistent)}
 	}
-	return oneRequest{e.s.dom, e.front}
+	return oneRequest{e.s.dom, e.at.peer}
+}
+
+// writable maps every page for reading and writing, so that one which carries data
+// both ways is mapped once. A front end that agreed to persistent grants lets us
+// (blkif.h, "feature-persistent"; Linux's blkback maps them so).
+type writable struct{ *grant.Cache }
+
+// MapEach maps pages of the front end.
+func (w writable) MapEach(refs []platform.GrantRef, _ platform.Access, pages []shm.Memory) error {
+	return w.Cache.MapEach(refs, platform.ReadWrite, pages)
+}
+
+// UnmapEach ends a MapEach.
+func (w writable) UnmapEach(refs []platform.GrantRef, _ platform.Access, pages []shm.Memory) {
+	w.Cache.UnmapEach(refs, platform.ReadWrite, pages)
 }
 
 // oneRequest maps pages for the time of one request, and no longer: a front end
@@ -65,9 +84,15 @@ type offerOf struct {
 	port platform.Port
 }
 
+func (o offerOf) equal(p offerOf) bool { return o.port == p.port && slices.Equal(o.refs, p.refs) }
+
+func (e *backEnd) keysOfFront(ctx context.Context) *KeyReader {
+	return &KeyReader{ctx: ctx, store: e.c, dir: e.at.front}
+}
+
 // connect maps what the front end published and begins to serve: Connected.
 func (e *backEnd) connect(ctx context.Context) error {
-	r := &KeyReader{ctx: ctx, store: e.c, dir: e.frontDir()}
+	r := e.keysOfFront(ctx)
 	p := e.s.spec.Protocol
 	abi := p.named(r.Text("protocol", ""))
 	if abi < 0 {
@@ -83,20 +108,19 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.pages = e.newMapper(r)
+	w := new(KeyWriter)
+	e.pages = e.newMapper(r, e.publishOwn(w))
 	for i, o := range offers {
 		if err := e.link(o, abi); err != nil {
 			e.sever(err)
 			return fmt.Errorf("ring %d: %w", i, err)
 		}
 	}
-	w := new(KeyWriter)
-	e.publishOwn(w)
 	if err := e.publish(ctx, store.StateConnected, w); err != nil {
 		e.sever(err)
 		return err
 	}
-	e.settled = false
+	e.settled, e.offered = false, offers
 	e.serve(abi)
 	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
 	return nil
@@ -148,11 +172,11 @@ func (e *backEnd) offerAt(r *KeyReader, dir string, order int, numbered bool) of
 
 // link maps one ring and binds its channel. Nobody serves it yet.
 func (e *backEnd) link(o offerOf, abi int) error {
-	pages, err := e.s.dom.Map(e.front, o.refs, platform.ReadWrite)
+	pages, err := e.s.dom.Map(e.at.peer, o.refs, platform.ReadWrite)
 	if err != nil {
 		return fmt.Errorf("map %d pages: %w", len(o.refs), err)
 	}
-	channel, err := e.s.dom.Bind(e.front, o.port)
+	channel, err := e.s.dom.Bind(e.at.peer, o.port)
 	if err != nil {
 		pages.Unmap()
 		return fmt.Errorf("bind port %d: %w", o.port, err)
@@ -181,7 +205,7 @@ func (e *backEnd) serve(abi int) {
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
-			Ring: back, Channel: k.channel, Mapper: e.pages, Peer: e.front,
+			Ring: back, Channel: k.channel, Mapper: e.pages, Peer: e.at.peer,
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})

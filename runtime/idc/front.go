@@ -22,10 +22,13 @@ type FrontSpec struct {
 	// Negotiate reads what the back end published, each time it is connected. It
 	// returns how many segments a request may carry.
 	Negotiate func(r *KeyReader) (maxSegments int, err error)
+	// Refresh reads it again when the back end has published it anew while connected,
+	// and reports whether anything changed. It is nil where nothing can.
+	Refresh func(r *KeyReader) (changed bool, err error)
 }
 
-// Front is a front end: one endpoint, which finds its back end by name and stays
-// with that name. It is made disconnected, connects, and connects again whenever
+// Front is a front end: one endpoint, which finds its back end by name, or as a
+// device that a toolstack made (see Device), and stays with that. It is made disconnected, connects, and connects again whenever
 // the back end went away and came back, until Close. Transactions begun meanwhile
 // wait; those that were under way are sent again if their protocol allows it, and
 // fail with ErrDisconnected if not.
@@ -47,6 +50,8 @@ type Front struct {
 	queues []*transport.Queue
 	turn   atomic.Uint32
 	rings  atomic.Uint32 // queues that the present connection has, or the last had
+	// segments is how many a request has at most on the present connection, or the last.
+	segments atomic.Uint32
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -102,6 +107,10 @@ func (f *Front) makeQueues() {
 
 // order is the ring order that both this end and limit allow.
 func (f *Front) order(limit int) int { return min(f.opt.order, limit) }
+
+// MaxSegments is how many pages of bulk data one request carries at most, as of the
+// latest connection; 0 before the first.
+func (f *Front) MaxSegments() int { return int(f.segments.Load()) }
 
 // Depth is how many transactions can be under way at once: an upper bound of
 // Txn.Index.

@@ -4,34 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
+	"github.com/xenidc/idc/runtime/transport"
 )
 
 const (
 	retryFirst = 20 * time.Millisecond // pause after a failed attempt
 	retryMost  = 2 * time.Second
 	farewell   = 2 * time.Second // how long Close may take to tidy the store
+	drainTime  = time.Second     // how long to wait for answers before closing
 )
 
 // frontLife is the one owner of a front end's state in the store. Its goroutine
 // reads how things are and does what that calls for.
 type frontLife struct {
 	*Front
+	finder
 	c       *store.Client
-	service *store.Watch
 	device  *store.Watch // the back end's directory, nil while none has appeared
 	failure chan error   // of a link of this connection, cap 1
 
-	back  platform.DomID
-	dev   int
+	at    place
 	own   store.State // what we published last; Unknown: no directory
+	stale bool        // the back end has written its state since we read its keys
 	links []*frontLink
+	pools *leftovers    // of the links
 	begun time.Time     // when the last attempt to connect was
 	pause time.Duration // after the next failed one
 }
@@ -39,7 +40,7 @@ type frontLife struct {
 // run keeps a connection to the store and a life on it until ctx ends.
 func (f *Front) run(ctx context.Context) {
 	defer close(f.stopped)
-	if err := validName(f.name); err != nil {
+	if err := f.validAddress(); err != nil {
 		f.setDown(err)
 		<-ctx.Done()
 		return
@@ -53,6 +54,14 @@ func (f *Front) run(ctx context.Context) {
 		f.setDown(err)
 		sleep(ctx, pause)
 	}
+}
+
+// validAddress reports whether there can be such a device.
+func (f *Front) validAddress() error {
+	if f.opt.device {
+		return nil
+	}
+	return validName(f.name)
 }
 
 // sleep waits for d or for ctx to end.
@@ -72,11 +81,11 @@ func (f *Front) live(ctx context.Context) error {
 		return fmt.Errorf("reach the store: %w", err)
 	}
 	l := &frontLife{
-		Front: f, c: store.NewClient(conn), failure: make(chan error, 1), pause: retryFirst,
+		Front: f, c: store.NewClient(conn), failure: make(chan error, 1), pause: retryFirst, pools: new(leftovers),
 	}
 	defer l.c.Close()
-	l.service, err = l.c.Watch(ctx, servicePath(f.spec.Protocol.Device, f.name))
-	if err != nil {
+	l.finder = f.newFinder(l.c)
+	if err := l.watch(ctx); err != nil {
 		return err
 	}
 	err = l.loop(ctx)
@@ -112,12 +121,12 @@ func (l *frontLife) loop(ctx context.Context) error {
 func (l *frontLife) await(ctx context.Context) {
 	for {
 		select {
-		case <-l.service.C():
+		case <-l.events():
 			if !l.concerned() {
 				continue
 			}
 		case <-watchC(l.device):
-			drainWatch(l.device)
+			l.look()
 		case cause := <-l.failure:
 			l.disconnect(ctx, lost(cause))
 		case <-l.c.Done():
@@ -141,18 +150,15 @@ func (l *frontLife) rest(ctx context.Context) {
 	}
 }
 
-// concerned takes the events of the service's directory, and reports whether any is
-// more than another front end's coming and going.
-func (l *frontLife) concerned() (yes bool) {
-	p := l.spec.Protocol
-	others := servicePath(p.Device, l.name) + "/fronts/"
-	own := requestPath(p.Device, l.name, l.dom.ID(), l.dev)
+// look takes the events of the back end's directory. The loop reads everything
+// anyhow, but for one thing: a state that was written again as it was.
+func (l *frontLife) look() {
 	for {
-		path, ok, err := l.service.Poll()
+		path, ok, err := l.device.Poll()
 		if !ok || err != nil {
-			return yes || err != nil
+			return
 		}
-		yes = yes || path == own || !strings.HasPrefix(path, others)
+		l.stale = l.stale || path == l.at.back+"/state" || path == l.at.back
 	}
 }
 
@@ -180,42 +186,77 @@ func (l *frontLife) reconcile(ctx context.Context) error {
 	if err := l.follow(ctx); err != nil || l.own == store.StateUnknown {
 		return err
 	}
-	back, err := readState(ctx, l.c, l.backDir())
+	back, err := readState(ctx, l.c, l.at.back)
 	if err != nil {
 		return err
 	}
-	switch {
-	case l.own == store.StateConnected && back != store.StateConnected:
-		l.disconnect(ctx, fmt.Errorf("%w: the back end is %v", ErrDisconnected, back))
-		return l.reconcile(ctx)
-	case l.own == store.StateInitialised && back == store.StateConnected:
-		return l.attempt(ctx, l.connect)
-	case l.own == store.StateInitialised && back != store.StateInitWait && back != store.StateInitialised:
-		l.disconnect(ctx, l.refusal(ctx, back))
-		return l.why()
-	case l.own == store.StateClosed && back != store.StateConnected && back != store.StateClosing:
-		if err := l.publish(ctx, store.StateInitialising, nil); err != nil {
-			return err
-		}
-		return l.reconcile(ctx)
-	case l.own == store.StateInitialising && back == store.StateInitWait:
-		return l.begin(ctx)
-	case l.own == store.StateInitialising:
-		l.setDown(l.refusal(ctx, back))
-		return l.insist(ctx)
+	switch l.own {
+	case store.StateConnected:
+		return l.whileConnected(ctx, back)
+	case store.StateInitialised:
+		return l.whileInitialised(ctx, back)
+	case store.StateClosed:
+		return l.whileClosed(ctx, back)
+	case store.StateInitialising:
+		return l.whileInitialising(ctx, back)
 	}
 	return nil
 }
 
-// insist asks for service again if our request is gone: a service that was
-// withdrawn and announced anew by the same domain has forgotten it.
-func (l *frontLife) insist(ctx context.Context) error {
-	path := requestPath(l.spec.Protocol.Device, l.name, l.dom.ID(), l.dev)
-	there, err := l.c.Exists(ctx, store.NoTx, path)
-	if err != nil || there {
+func (l *frontLife) whileConnected(ctx context.Context, back store.State) error {
+	switch {
+	case back == store.StateConnected && l.stale:
+		return l.reread(ctx)
+	case back == store.StateConnected:
+		return nil
+	case back == store.StateClosing:
+		l.drain(ctx)
+	}
+	l.disconnect(ctx, fmt.Errorf("%w: the back end is %v", ErrDisconnected, back))
+	return l.reconcile(ctx)
+}
+
+func (l *frontLife) whileInitialised(ctx context.Context, back store.State) error {
+	switch back {
+	case store.StateConnected:
+		return l.attempt(ctx, l.connect)
+	case store.StateInitWait, store.StateInitialised:
+		return nil
+	case store.StateInitialising:
+		if l.opt.device {
+			return nil // a new back end will find what we published
+		}
+	}
+	l.disconnect(ctx, l.refusal(ctx, back))
+	return l.why()
+}
+
+// whileClosed begins again, unless the back end still has to let go of the last
+// connection, or the toolstack is taking the device away.
+func (l *frontLife) whileClosed(ctx context.Context, back store.State) error {
+	if back == store.StateConnected || back == store.StateClosing {
+		return nil
+	}
+	online, err := isOnline(ctx, l.c, l.at.back)
+	if err != nil || !online {
 		return err
 	}
-	return l.request(ctx, path)
+	if err := l.publish(ctx, store.StateInitialising, nil); err != nil {
+		return err
+	}
+	return l.reconcile(ctx)
+}
+
+func (l *frontLife) whileInitialising(ctx context.Context, back store.State) error {
+	if back == store.StateInitWait {
+		return l.begin(ctx)
+	}
+	l.setDown(l.refusal(ctx, back))
+	if l.opt.device && (back == store.StateConnected || back == store.StateClosing) {
+		l.bow(ctx) // it is connected to somebody who was here before
+		return nil
+	}
+	return l.insist(ctx, l.at)
 }
 
 // begin makes an attempt to connect, but not too soon after the last one: the back
@@ -240,104 +281,59 @@ func (l *frontLife) attempt(ctx context.Context, step func(context.Context) erro
 
 // refusal says what a back end that doesn't go on said.
 func (l *frontLife) refusal(ctx context.Context, back store.State) error {
-	if text, err := l.c.Read(ctx, store.NoTx, l.backDir()+"/error"); err == nil {
+	if text, err := l.c.Read(ctx, store.NoTx, l.at.back+"/error"); err == nil {
 		return fmt.Errorf("%w: the back end says: %s", ErrDisconnected, text)
 	}
 	return fmt.Errorf("%w: the back end is %v", ErrDisconnected, back)
 }
 
-// follow makes us talk to the domain that owns the name now.
+// follow makes us talk to the back end that is ours now.
 func (l *frontLife) follow(ctx context.Context) error {
-	back, found, err := l.lookup(ctx)
-	if err != nil {
+	at, err := l.find(ctx)
+	if err != nil && !isAbsent(err) {
 		return err
 	}
-	if l.own != store.StateUnknown && (!found || back != l.back) {
-		l.disappear(ctx)
+	if l.own != store.StateUnknown && (err != nil || at != l.at || l.overwritten(ctx)) {
+		l.leaveBack(ctx, err)
 	}
-	if found && l.own == store.StateUnknown {
-		return l.appear(ctx, back)
+	if err != nil {
+		l.setDown(err)
+		return nil
+	}
+	if l.own == store.StateUnknown {
+		return l.enter(ctx, at)
 	}
 	return nil
 }
 
-// lookup reads who serves the name. Only the owner of the node can be the one.
-func (l *frontLife) lookup(ctx context.Context) (back platform.DomID, found bool, err error) {
-	path := servicePath(l.spec.Protocol.Device, l.name)
-	v, err := l.c.Read(ctx, store.NoTx, path)
-	if errors.Is(err, syscall.ENOENT) {
-		if l.own == store.StateUnknown {
-			l.setDown(errNoService)
-		}
-		return 0, false, nil
+// overwritten reports whether a toolstack has made our directory anew while we
+// didn't look.
+func (l *frontLife) overwritten(ctx context.Context) bool {
+	if !l.opt.device {
+		return false
 	}
-	if err != nil {
-		return 0, false, err
-	}
-	perms, err := l.c.Perms(ctx, store.NoTx, path)
-	n, bad := strconv.ParseUint(v, 10, 16)
-	if err != nil || bad != nil || len(perms) == 0 || perms[0].Dom != platform.DomID(n) {
-		return 0, false, nil // half written, or a forgery
-	}
-	return platform.DomID(n), true, nil
+	s, err := readState(ctx, l.c, l.at.front)
+	return err == nil && s != l.own
 }
 
-var errNoService = fmt.Errorf("%w: no back end serves that name", ErrDisconnected)
-
-// appear makes our device directory and asks the back end to serve it.
-func (l *frontLife) appear(ctx context.Context, back platform.DomID) (err error) {
-	p := l.spec.Protocol
-	l.back, l.dev = back, nextDev()
-	w := new(KeyWriter)
-	w.Text("backend", l.backDir())
-	w.Uint("backend-id", uint64(back))
-	w.Uint("virtual-device", uint64(l.dev))
-	w.Text("state", store.StateInitialising.Value())
-	if l.device, err = l.c.Watch(ctx, l.backDir()); err != nil {
+// enter makes us known to a back end that was found.
+func (l *frontLife) enter(ctx context.Context, at place) (err error) {
+	if l.device, err = l.c.Watch(ctx, at.back); err != nil {
 		return err
 	}
-	if err := makeDevice(ctx, l.c, l.dom.ID(), back, l.frontDir(), w); err != nil {
+	own, err := l.appear(ctx, at)
+	if l.at, l.own = at, own; own == store.StateUnknown {
 		l.device.Close()
 		l.device = nil
-		return fmt.Errorf("make the device directory: %w", err)
+	} else {
+		l.log.Debug("back end appeared", "back", at.peer)
 	}
-	l.own = store.StateInitialising
-	l.log.Debug("back end appeared", "back", back)
-	return l.request(ctx, requestPath(p.Device, l.name, l.dom.ID(), l.dev))
-}
-
-// request creates the node that asks the service for a back end, if the service is
-// there: else we would make its directory, and own what the next back end needs. Of
-// a service that was withdrawn just now, the watch of its name will tell.
-func (l *frontLife) request(ctx context.Context, path string) error {
-	service := servicePath(l.spec.Protocol.Device, l.name)
-	err := l.c.Transaction(ctx, func(tx store.Tx) error {
-		if there, err := l.c.Exists(ctx, tx, service); err != nil || !there {
-			return err
-		}
-		if err := l.c.Write(ctx, tx, path, l.frontDir()); err != nil {
-			return err
-		}
-		return l.c.SetPerms(ctx, tx, path,
-			store.Perm{Dom: l.dom.ID(), Rights: store.PermNone}, store.Perm{Dom: l.back, Rights: store.PermRead})
-	})
-	if err != nil {
-		return fmt.Errorf("ask for service: %w", err)
-	}
-	return nil
-}
-
-func (l *frontLife) frontDir() string {
-	return frontPath(l.spec.Protocol.Device, l.dom.ID(), l.dev)
-}
-
-func (l *frontLife) backDir() string {
-	return backPath(l.spec.Protocol.Device, l.back, l.dom.ID(), l.dev)
+	return err
 }
 
 // publish switches our state.
 func (l *frontLife) publish(ctx context.Context, s store.State, keys *KeyWriter) error {
-	if err := switchState(ctx, l.c, l.frontDir(), s, keys); err != nil {
+	if err := switchState(ctx, l.c, l.at.front, s, keys); err != nil {
 		return fmt.Errorf("publish state %v: %w", s, err)
 	}
 	l.own = s
@@ -345,14 +341,16 @@ func (l *frontLife) publish(ctx context.Context, s store.State, keys *KeyWriter)
 	return nil
 }
 
-// disappear forgets a back end that is gone.
-func (l *frontLife) disappear(ctx context.Context) {
-	l.sever(errNoService)
+// leaveBack forgets a back end that is gone.
+func (l *frontLife) leaveBack(ctx context.Context, why error) {
+	if why == nil {
+		why = fmt.Errorf("%w: another back end has the device", ErrDisconnected)
+	}
+	l.sever(why)
 	l.device.Close()
-	removeDevice(ctx, l.c, l.frontDir())
-	l.c.Remove(ctx, store.NoTx, requestPath(l.spec.Protocol.Device, l.name, l.dom.ID(), l.dev))
+	l.disappear(ctx, l.at)
 	l.device, l.own = nil, store.StateUnknown
-	l.log.Debug("back end disappeared", "back", l.back)
+	l.log.Debug("back end disappeared", "back", l.at.peer)
 }
 
 // leave ends the life: on request, or because the store is out of reach.
@@ -365,17 +363,76 @@ func (l *frontLife) leave(cause error) {
 	if !errors.Is(cause, ErrClosed) {
 		cause = lost(cause)
 	}
+	if l.own == store.StateConnected && l.c.Err() == nil {
+		l.drain(ctx)
+	}
 	l.disconnect(ctx, cause)
-	l.disappear(ctx)
+	l.leaveBack(ctx, cause)
+}
+
+// drain lets the back end of a toolstack's device answer what it has taken, for a
+// while, before we close: somebody else's driver may refuse us later if it was left
+// with requests in hand (Linux: xen_blkif_disconnect's -EBUSY). One of ours isn't
+// waited for, since it lets go of everything by itself.
+func (l *frontLife) drain(ctx context.Context) {
+	if !l.opt.device {
+		return
+	}
+	if err := l.publish(ctx, store.StateClosing, nil); err != nil {
+		return
+	}
+	for _, q := range l.queues {
+		q.Hold()
+	}
+	for end := time.Now().Add(drainTime); time.Now().Before(end) && ctx.Err() == nil && l.c.Err() == nil; {
+		if !slices.ContainsFunc(l.queues, (*transport.Queue).Busy) {
+			return
+		}
+		select {
+		case <-l.failure:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // disconnect ends the connection, whatever of it there is, and says so in the
-// store. It needs nothing of the peer.
+// store. It needs nothing of the peer, but gives the back end of a toolstack's device
+// the time to unmap our pages, since a page that is mapped elsewhere can't be had back.
 func (l *frontLife) disconnect(ctx context.Context, cause error) {
-	l.sever(cause)
-	if l.own == store.StateUnknown || l.own == store.StateClosed || l.own == store.StateInitialising {
-		return
+	l.cut(cause)
+	if l.own != store.StateUnknown && l.own != store.StateClosed && l.own != store.StateInitialising {
+		l.bow(ctx)
+		if l.opt.device && len(l.links) > 0 {
+			l.awaitBack(ctx)
+		}
 	}
+	l.free()
+}
+
+// awaitBack waits until the back end has let go of the connection, for a while.
+func (l *frontLife) awaitBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	for {
+		s, err := readState(ctx, l.c, l.at.back)
+		if err != nil || s != store.StateConnected && s != store.StateClosing {
+			return
+		}
+		select {
+		case <-l.device.C():
+			l.look()
+		case <-l.c.Done():
+			return
+		case <-ctx.Done():
+			l.log.Warn("the back end doesn't close", "state", s, "waited", drainTime)
+			return
+		}
+	}
+}
+
+// bow says in the store that there is no connection.
+func (l *frontLife) bow(ctx context.Context) {
 	for _, s := range []store.State{store.StateClosing, store.StateClosed} {
 		if err := l.publish(ctx, s, nil); err != nil {
 			l.log.Debug("cannot publish", "state", s, "err", err)
@@ -384,9 +441,15 @@ func (l *frontLife) disconnect(ctx context.Context, cause error) {
 	}
 }
 
-// sever cuts the links: every outstanding transaction gets its outcome or is kept
-// for the next connection.
+// sever ends the connection without a word.
 func (l *frontLife) sever(cause error) {
+	l.cut(cause)
+	l.free()
+}
+
+// cut stops using the links: every outstanding transaction gets its outcome or is kept
+// for the next connection.
+func (l *frontLife) cut(cause error) {
 	for _, k := range l.links {
 		k.channel.Close()
 	}
@@ -395,14 +458,20 @@ func (l *frontLife) sever(cause error) {
 			q.Detach(cause)
 		}
 	}
-	for _, k := range l.links {
-		k.close()
-	}
-	l.links = nil
 	l.failure = make(chan error, 1) // a late failure of these links finds nobody
 	if l.setDown(cause) && l.opt.onDisconnect != nil {
 		l.opt.onDisconnect(cause)
 	}
+}
+
+// free gives back the memory of the links.
+func (l *frontLife) free() {
+	for _, k := range l.links {
+		k.close()
+	}
+	l.links = nil
+	l.pools.release()
+	l.pools = new(leftovers)
 }
 
 // failed returns what a link of a connection calls when it broke; to is where the

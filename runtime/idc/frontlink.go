@@ -3,6 +3,7 @@ package idc
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/xenidc/idc/runtime/grant"
@@ -25,6 +26,40 @@ func (k *frontLink) close() {
 	k.pages.Free()
 }
 
+// leftovers are the pools of a connection's pages that nothing uses any more, but the
+// peer may still have mapped. Release may come before the last user is gone.
+type leftovers struct {
+	mu       sync.Mutex
+	released bool
+	pools    []*grant.Pool
+}
+
+// closer returns what closes a pool, at once or when it is released.
+func (o *leftovers) closer(pool *grant.Pool) func() {
+	return func() {
+		o.mu.Lock()
+		released := o.released
+		if !released {
+			o.pools = append(o.pools, pool)
+		}
+		o.mu.Unlock()
+		if released {
+			pool.Close()
+		}
+	}
+}
+
+// release closes the pools, and those that come later at once.
+func (o *leftovers) release() {
+	o.mu.Lock()
+	pools := o.pools
+	o.pools, o.released = nil, true
+	o.mu.Unlock()
+	for _, pool := range pools {
+		pool.Close()
+	}
+}
+
 // devices numbers the device directories of this process. A number is never used
 // again, so nothing left of an old one is taken for a new one's.
 var devices atomic.Int64
@@ -38,7 +73,7 @@ const pageLimit = 8192
 // prepare makes rings and channels and publishes them: Initialised.
 func (l *frontLife) prepare(ctx context.Context) error {
 	p := l.spec.Protocol
-	r := &KeyReader{ctx: ctx, store: l.c, dir: l.backDir()}
+	r := &KeyReader{ctx: ctx, store: l.c, dir: l.at.back}
 	order, queues := 0, 1
 	if p.Ring.MaxOrder != "" {
 		order = l.order(int(r.Uint(p.Ring.MaxOrder, 8, 0)))
@@ -65,18 +100,16 @@ func (l *frontLife) prepare(ctx context.Context) error {
 		w.Uint(p.Ring.Order, uint64(order))
 	}
 	w.Text("protocol", p.ABIs[l.abi].Name)
-	if p.Persistent != "" {
-		w.Bool(p.Persistent, !l.opt.unkept)
-	}
 	l.spec.Publish(w)
 	if l.opt.publish != nil {
 		l.opt.publish(w)
 	}
+	l.opt.keep(w, p)
 	return l.publish(ctx, store.StateInitialised, w)
 }
 
 func (l *frontLife) newLink(order int) (*frontLink, error) {
-	pages, err := l.dom.Grant(l.back, 1<<order, platform.ReadWrite)
+	pages, err := l.dom.Grant(l.at.peer, 1<<order, platform.ReadWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +118,7 @@ func (l *frontLife) newLink(order int) (*frontLink, error) {
 		pages.Free()
 		return nil, err
 	}
-	channel, err := l.dom.Listen(l.back)
+	channel, err := l.dom.Listen(l.at.peer)
 	if err != nil {
 		pages.Free()
 		return nil, err
@@ -114,7 +147,8 @@ func (l *frontLife) publishRing(w *KeyWriter, i, queues int, k *frontLink) {
 
 // connect reads what the back end published and lets transactions flow: Connected.
 func (l *frontLife) connect(ctx context.Context) error {
-	r := &KeyReader{ctx: ctx, store: l.c, dir: l.backDir()}
+	r := &KeyReader{ctx: ctx, store: l.c, dir: l.at.back}
+	l.stale = false
 	segments, err := l.spec.Negotiate(r)
 	if err == nil {
 		err = r.Err()
@@ -126,6 +160,9 @@ func (l *frontLife) connect(ctx context.Context) error {
 		return fmt.Errorf("what the back end published: %w", err)
 	}
 	segments = min(segments, l.spec.Protocol.MaxSegments)
+	if l.opt.most > 0 {
+		segments = min(segments, l.opt.most)
+	}
 	links := make([]*transport.Link, len(l.links))
 	for i, k := range l.links {
 		if links[i], err = l.newTransportLink(l.queues[i], k, segments); err != nil {
@@ -138,17 +175,39 @@ func (l *frontLife) connect(ctx context.Context) error {
 		return err
 	}
 	l.rings.Store(uint32(len(links)))
+	l.segments.Store(uint32(segments))
 	for i, q := range l.queues {
 		if i < len(links) {
-			q.Attach(links[i], links[i].Pool.Close)
+			q.Attach(links[i], l.pools.closer(links[i].Pool))
 		} else {
 			q.Strand(fmt.Errorf("%w: the back end has fewer rings than before", ErrDisconnected))
 		}
 	}
 	l.pause = retryFirst
-	l.setUp(l.back)
+	l.setUp(l.at.peer)
 	if l.opt.onConnect != nil {
 		l.opt.onConnect()
+	}
+	return nil
+}
+
+// reread reads the keys again that the back end has published while connected.
+// Nonsense in them changes nothing.
+func (l *frontLife) reread(ctx context.Context) error {
+	l.stale = false
+	if l.spec.Refresh == nil {
+		return nil
+	}
+	changed, err := l.spec.Refresh(&KeyReader{ctx: ctx, store: l.c, dir: l.at.back})
+	if err != nil {
+		l.log.Warn("the back end published other keys, which make no sense", "err", err)
+		return l.c.Err()
+	}
+	if changed {
+		l.log.Info("the back end published other keys")
+		if l.opt.onChange != nil {
+			l.opt.onChange()
+		}
 	}
 	return nil
 }
@@ -164,15 +223,15 @@ func closePools(links []*transport.Link) {
 func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments int) (*transport.Link, error) {
 	p := l.spec.Protocol
 	pages := min(pageLimit, q.Pages(k.ring.Slots(), segments))
-	pool, err := grant.NewPool(l.dom, l.back, max(pages, 1), platform.ReadWrite)
+	pool, err := grant.NewPool(l.dom, l.at.peer, max(pages, 1), platform.ReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", pages, shm.PageSize, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &transport.Link{
-		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.back),
-		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.dev, Failed: failed(l.failure),
+		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.at.peer),
+		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.at.dev, Failed: failed(l.failure),
 	}, nil
 }
 

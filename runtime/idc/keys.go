@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,35 @@ func (w *KeyWriter) Text(name, v string) {
 	if v != "" {
 		w.keys = append(w.keys, key{name, v})
 	}
+}
+
+// all publishes texts, in the order of their names.
+func (w *KeyWriter) all(keys map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		w.Text(name, keys[name])
+	}
+}
+
+// get returns the value that name has been given last.
+func (w *KeyWriter) get(name string) (value string, ok bool) {
+	for _, k := range slices.Backward(w.keys) {
+		if k.name == name {
+			return k.value, true
+		}
+	}
+	return "", false
+}
+
+// keep publishes whether the other end's pages, or ours, may stay mapped between
+// requests: the runtime and what the protocol's own keys say must both want it.
+func (o *options) keep(w *KeyWriter, p *Protocol) (yes bool) {
+	if p.Persistent == "" {
+		return true
+	}
+	said, ok := w.get(p.Persistent)
+	yes = !o.unkept && (!ok || said != "0")
+	w.Bool(p.Persistent, yes)
+	return yes
 }
 
 // write puts all keys below dir.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/transport"
 )
 
@@ -20,11 +21,18 @@ type options struct {
 	polled  bool
 	unkept  bool
 	abi     string
+	most    int // segments of a request; 0 is as many as there may be
 	log     *slog.Logger
+
+	device   bool // addressed by peer and dev
+	peer     platform.DomID
+	dev      int
+	backType string
 
 	publish      func(*KeyWriter)
 	onConnect    func()
 	onDisconnect func(error)
+	onChange     func()
 }
 
 func newOptions(opts []Option) options {
@@ -69,6 +77,11 @@ func PersistentGrants(yes bool) Option { return func(o *options) { o.unkept = !y
 // instead of its machine's.
 func SpeakABI(name string) Option { return func(o *options) { o.abi = name } }
 
+// MaxSegments makes a front end put at most n segments, of a page each, into a
+// request, where the back end takes more. The default is as many as the back end
+// takes.
+func MaxSegments(n int) Option { return func(o *options) { o.most = max(n, 1) } }
+
 // Publish makes a front end publish keys of its protocol. Generated code wraps it in
 // a typed option.
 func Publish(f func(w *KeyWriter)) Option { return func(o *options) { o.publish = f } }
@@ -83,3 +96,8 @@ func OnConnect(f func()) Option { return func(o *options) { o.onConnect = f } }
 // OnDisconnect has f called after each disconnect of a front end, with the cause.
 // Nothing of that connection is delivered afterwards.
 func OnDisconnect(f func(cause error)) Option { return func(o *options) { o.onDisconnect = f } }
+
+// OnChange has f called when the back end has published other keys while it stayed
+// connected, as a disk does that has grown. Calls never overlap with those of
+// OnConnect and OnDisconnect. f must not block for long.
+func OnChange(f func()) Option { return func(o *options) { o.onChange = f } }

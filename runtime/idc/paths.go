@@ -76,6 +76,17 @@ func readState(ctx context.Context, c *store.Client, dir string) (store.State, e
 	return store.ParseState(v), nil
 }
 
+// isOnline reports whether the toolstack wants the back end at dir to stay, which it
+// does unless its key "online" is 0 (xenbus_dev_is_online,
+// drivers/xen/xenbus/xenbus_probe_backend.c).
+func isOnline(ctx context.Context, c *store.Client, dir string) (bool, error) {
+	v, err := c.Read(ctx, store.NoTx, dir+"/online")
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
+		return true, nil
+	}
+	return v != "0", err
+}
+
 // switchState writes the state below dir, with keys, in one transaction, but only
 // where there is a state already: a directory that was removed is not brought back.
 func switchState(ctx context.Context, c *store.Client, dir string, s store.State, keys *KeyWriter) error {
@@ -95,29 +106,35 @@ func switchState(ctx context.Context, c *store.Client, dir string, s store.State
 // makeDevice creates a device directory of ours that peer may read.
 func makeDevice(ctx context.Context, c *store.Client, own, peer platform.DomID, dir string, keys *KeyWriter) error {
 	return c.Transaction(ctx, func(tx store.Tx) error {
-		if err := c.Remove(ctx, tx, dir); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return err
-		}
-		if err := c.Mkdir(ctx, tx, dir); err != nil {
-			return err
-		}
-		perms := []store.Perm{{Dom: own, Rights: store.PermNone}, {Dom: peer, Rights: store.PermRead}}
-		if err := c.SetPerms(ctx, tx, dir, perms...); err != nil {
-			return err
-		}
-		return keys.write(ctx, c, tx, dir)
+		return fillDevice(ctx, c, tx, own, peer, dir, keys)
 	})
+}
+
+// fillDevice creates a device directory of owner's that peer may read.
+func fillDevice(ctx context.Context, c *store.Client, tx store.Tx, owner, peer platform.DomID, dir string, keys *KeyWriter) error {
+	if err := c.Remove(ctx, tx, dir); err != nil && !errors.Is(err, syscall.ENOENT) {
+		return err
+	}
+	if err := c.Mkdir(ctx, tx, dir); err != nil {
+		return err
+	}
+	perms := []store.Perm{{Dom: owner, Rights: store.PermNone}, {Dom: peer, Rights: store.PermRead}}
+	if err := c.SetPerms(ctx, tx, dir, perms...); err != nil {
+		return err
+	}
+	return keys.write(ctx, c, tx, dir)
 }
 
 // removeDevice removes a device directory of ours and the directories above it that
 // it leaves empty, up to the domain's own.
 func removeDevice(ctx context.Context, c *store.Client, dir string) error {
 	return c.Transaction(ctx, func(tx store.Tx) error {
+		dir := dir // it may have to begin again
 		for depth := strings.Count(dir, "/"); depth > strings.Count("/local/domain/0", "/"); depth-- {
 			if err := c.Remove(ctx, tx, dir); err != nil && !errors.Is(err, syscall.ENOENT) {
 				return err
 			}
-			dir = dir[:strings.LastIndexByte(dir, '/')]
+			dir = parentDir(dir)
 			if rest, err := c.List(ctx, tx, dir); err != nil || len(rest) > 0 {
 				break
 			}
@@ -125,3 +142,6 @@ func removeDevice(ctx context.Context, c *store.Client, dir string) error {
 		return nil
 	})
 }
+
+// parentDir is the path above dir.
+func parentDir(dir string) string { return dir[:strings.LastIndexByte(dir, '/')] }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
@@ -31,7 +28,8 @@ var ErrTaken = errors.New("another back end serves that name")
 
 // Service serves a device under a name to every front end that asks for it, each on
 // an endpoint of its own: what one front end does, or how it dies, is no concern of
-// another's. All methods may be called by any number of goroutines at once.
+// another's. With the option Device it serves the one device that a toolstack
+// assigned. All methods may be called by any number of goroutines at once.
 type Service struct {
 	dom  platform.Domain
 	name string
@@ -41,6 +39,7 @@ type Service struct {
 
 	stop    context.CancelFunc
 	stopped chan struct{}
+	changed chan struct{} // cap 1: other keys are to be published
 
 	mu    sync.Mutex
 	up    chan struct{} // closed once the name has been claimed
@@ -55,7 +54,7 @@ func NewService(d platform.Domain, name string, spec BackSpec, opts ...Option) *
 	s := &Service{
 		dom: d, name: name, spec: spec, opt: o,
 		log:     o.log.With("protocol", spec.Protocol.Name, "name", name, "end", "back"),
-		stopped: make(chan struct{}), up: make(chan struct{}),
+		stopped: make(chan struct{}), up: make(chan struct{}), changed: make(chan struct{}, 1),
 		fault: errors.New("not announced yet"),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,7 +74,8 @@ func (s *Service) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Ready waits until the name is ours. It fails at once if another back end has it.
+// Ready waits until the name is ours, or the device there. It fails at once if another
+// back end has the name.
 func (s *Service) Ready(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -102,8 +102,20 @@ var errName = errors.New("not a name")
 // Name is the name that is served.
 func (s *Service) Name() string { return s.name }
 
+// Republish has the service publish its keys anew where it is connected, as a back end
+// does whose disk has grown: BackSpec.Publish is called again for each endpoint, and the
+// state is written once more, which tells the front end. Endpoints that aren't connected
+// publish at their next step anyhow. It doesn't block.
+func (s *Service) Republish() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
 // Close withdraws the name, finishes the requests that were taken, and disconnects
-// every front end.
+// every front end. A toolstack's device stays, closed: its front end is asked to close
+// first, and waited for, for a while.
 func (s *Service) Close() error {
 	s.stop()
 	<-s.stopped
@@ -112,7 +124,7 @@ func (s *Service) Close() error {
 
 func (s *Service) run(ctx context.Context) {
 	defer close(s.stopped)
-	if err := validName(s.name); err != nil {
+	if err := s.validAddress(); err != nil {
 		s.report(false, fmt.Errorf("%w: %w", errName, err))
 		<-ctx.Done()
 		return
@@ -128,6 +140,14 @@ func (s *Service) run(ctx context.Context) {
 	}
 }
 
+// validAddress reports whether there can be such a service.
+func (s *Service) validAddress() error {
+	if s.opt.device {
+		return nil
+	}
+	return validName(s.name)
+}
+
 // report notes whether the name is ours. Whoever waits in Ready looks again.
 func (s *Service) report(isUp bool, fault error) {
 	s.mu.Lock()
@@ -137,7 +157,7 @@ func (s *Service) report(isUp bool, fault error) {
 	s.up = make(chan struct{})
 }
 
-// live announces the name on one store connection and attends to front ends.
+// live attends to front ends on one store connection.
 func (s *Service) live(ctx context.Context) error {
 	conn, err := s.dom.DialStore(ctx)
 	if err != nil {
@@ -145,28 +165,26 @@ func (s *Service) live(ctx context.Context) error {
 	}
 	c := store.NewClient(conn)
 	defer c.Close()
-	if err := s.announce(ctx, c); err != nil {
+	roll := s.newRoll(c)
+	if err := roll.open(ctx); err != nil {
 		return err
 	}
-	defer s.withdraw(c)
-	fronts := servicePath(s.spec.Protocol.Device, s.name) + "/fronts"
-	w, err := c.Watch(ctx, fronts)
-	if err != nil {
-		return err
-	}
-	s.report(true, nil)
-	s.log.Info("serving")
-	ends := newReception(s, c)
+	defer roll.close()
+	ends := newReception(s, c, roll)
 	defer ends.close()
 	for {
-		if err := ends.reconcile(ctx, fronts); err != nil {
+		err := ends.reconcile(ctx)
+		if err != nil && !isAbsent(err) {
 			return err
 		}
+		s.progress(err)
 		select {
-		case <-w.C():
-			drainWatch(w)
+		case <-roll.watch().C():
+			drainWatch(roll.watch())
 		case <-ends.gone:
 		case <-ends.due():
+		case <-s.changed:
+			ends.republish()
 		case <-c.Done():
 			return c.Err()
 		case <-ctx.Done():
@@ -175,35 +193,16 @@ func (s *Service) live(ctx context.Context) error {
 	}
 }
 
-// announce claims the name. A claim of a domain that is gone doesn't count: the
-// store removes it with the domain.
-func (s *Service) announce(ctx context.Context, c *store.Client) error {
-	dir, own := servicePath(s.spec.Protocol.Device, s.name), s.dom.ID()
-	return c.Transaction(ctx, func(tx store.Tx) error {
-		switch owner, err := c.Read(ctx, tx, dir); {
-		case err == nil && owner != "":
-			return fmt.Errorf("%w: %s %q is domain %s's", ErrTaken, s.spec.Protocol.Name, s.name, owner)
-		case err != nil && !errors.Is(err, syscall.ENOENT):
-			return err
-		}
-		if err := c.Write(ctx, tx, dir, strconv.Itoa(int(own))); err != nil {
-			return err
-		}
-		if err := c.SetPerms(ctx, tx, dir, store.Perm{Dom: own, Rights: store.PermRead}); err != nil {
-			return err
-		}
-		if err := c.Mkdir(ctx, tx, dir+"/fronts"); err != nil {
-			return err
-		}
-		return c.SetPerms(ctx, tx, dir+"/fronts", store.Perm{Dom: own, Rights: store.PermBoth})
-	})
-}
-
-func (s *Service) withdraw(c *store.Client) {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	if err := c.Remove(ctx, store.NoTx, servicePath(s.spec.Protocol.Device, s.name)); err != nil {
-		s.log.Debug("cannot withdraw", "err", err)
+// progress reports whether we serve now, if that has changed; fault says why not.
+func (s *Service) progress(fault error) {
+	s.mu.Lock()
+	was := s.isUp
+	s.mu.Unlock()
+	if was != (fault == nil) || fault != nil {
+		s.report(fault == nil, fault)
+	}
+	if !was && fault == nil {
+		s.log.Info("serving")
 	}
 }
 
@@ -212,6 +211,7 @@ func (s *Service) withdraw(c *store.Client) {
 type reception struct {
 	s    *Service
 	c    *store.Client
+	roll roll
 	ends map[string]*backEnd
 	rest map[string]rest // of requests that came to nothing
 	gone chan struct{}   // cap 1: an endpoint ended
@@ -224,16 +224,16 @@ type rest struct {
 	pause time.Duration
 }
 
-func newReception(s *Service, c *store.Client) *reception {
-	return &reception{s: s, c: c, ends: map[string]*backEnd{}, rest: map[string]rest{}, gone: make(chan struct{}, 1)}
+func newReception(s *Service, c *store.Client, roll roll) *reception {
+	return &reception{s: s, c: c, roll: roll, ends: map[string]*backEnd{}, rest: map[string]rest{}, gone: make(chan struct{}, 1)}
 }
 
-// reconcile makes an endpoint for each front end that asks, as far as the quota
+// reconcile makes an endpoint for each device of the roll, as far as the quota
 // allows, and forgets those that ended.
-func (r *reception) reconcile(ctx context.Context, dir string) error {
-	nodes, err := r.c.List(ctx, store.NoTx, dir)
-	if err != nil && !errors.Is(err, syscall.ENOENT) {
-		return err
+func (r *reception) reconcile(ctx context.Context) error {
+	nodes, fault := r.roll.list(ctx)
+	if fault != nil && !isAbsent(fault) {
+		return fault
 	}
 	for node, e := range r.ends {
 		if e.isOver() {
@@ -241,22 +241,28 @@ func (r *reception) reconcile(ctx context.Context, dir string) error {
 			r.lay(node)
 		}
 	}
-	for node := range r.rest {
-		if !slices.Contains(nodes, node) {
-			delete(r.rest, node)
-		}
-	}
+	kept(r.rest, nodes)
 	for _, node := range nodes {
 		if r.ends[node] != nil || len(r.ends) >= r.s.opt.fronts || time.Now().Before(r.rest[node].until) {
 			continue
 		}
-		if front, dev, ok := r.genuine(ctx, dir, node); ok {
-			r.ends[node] = startBackEnd(r, front, dev)
+		if at, ok := r.roll.locate(ctx, node); ok {
+			r.ends[node] = startBackEnd(r, at)
 		} else {
 			r.lay(node)
 		}
 	}
-	return nil
+	return fault
+}
+
+// republish has every endpoint publish its keys anew.
+func (r *reception) republish() {
+	for _, e := range r.ends {
+		select {
+		case e.changed <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // lay lays a request to rest, longer each time.
@@ -277,20 +283,6 @@ func (r *reception) due() <-chan time.Time {
 		return nil
 	}
 	return time.After(time.Until(first))
-}
-
-// genuine reports which front end a node stands for: it counts only if that domain
-// owns it.
-func (r *reception) genuine(ctx context.Context, dir, node string) (front platform.DomID, dev int, ok bool) {
-	front, dev, ok = parseRequest(node)
-	if !ok {
-		return 0, 0, false
-	}
-	perms, err := r.c.Perms(ctx, store.NoTx, dir+"/"+node)
-	if err != nil || len(perms) == 0 || perms[0].Dom != front {
-		return 0, 0, false
-	}
-	return front, dev, true
 }
 
 func (r *reception) ended() {

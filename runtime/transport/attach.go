@@ -7,13 +7,27 @@ func (q *Queue) Attach(l *Link, freed func()) {
 	l.freed = freed
 	l.hold()
 	q.mu.Lock()
-	q.link, q.stranded = l, nil
+	q.link, q.stranded, q.held = l, nil, false
 	notify := q.push()
 	done := q.takeFinished()
 	q.nudge()
 	q.mu.Unlock()
 	q.deliver(notify, done)
 	q.attend()
+}
+
+// Hold sends nothing more on this connection, so that the peer can come to rest.
+func (q *Queue) Hold() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held = true
+}
+
+// Busy reports whether the peer owes answers.
+func (q *Queue) Busy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.link != nil && q.inflight > 0
 }
 
 // Detach disconnects the queue. Transactions that were under way and may not be

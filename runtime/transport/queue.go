@@ -44,6 +44,7 @@ type Queue struct {
 	link     *Link    // nil while disconnected
 	cause    error    // terminal, nil while the queue is open
 	stranded error    // why there is nobody to send to, although others have
+	held     bool     // nothing more goes on this connection's ring
 	starved  bool     // a queued transaction waits for pages
 	head     *Txn     // queued, not on the ring: oldest first
 	tail     *Txn
@@ -140,7 +141,7 @@ func (q *Queue) dequeue() *Txn {
 // It returns the link whose peer has to be notified.
 func (q *Queue) push() *Link {
 	l := q.link
-	if l == nil || q.head == nil {
+	if l == nil || q.head == nil || q.held {
 		return nil
 	}
 	put, starved := 0, (*Txn)(nil)

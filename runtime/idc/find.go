@@ -1,0 +1,154 @@
+package idc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/store"
+)
+
+// finder is how a front end finds its back end and makes itself known to it: byName
+// or byDevice. One goroutine uses it, on one connection to the store.
+type finder interface {
+	// watch begins to watch for a back end.
+	watch(ctx context.Context) error
+	// events receives a value when concerned should be asked.
+	events() <-chan struct{}
+	// concerned takes the events and reports whether any calls for a look.
+	concerned() bool
+	// find reads where our back end is. An absent error says that there is none.
+	find(ctx context.Context) (place, error)
+	// appear gets our directory ready and returns our state in it: Initialising, or
+	// Closed if the back end has to let go of an earlier connection first.
+	appear(ctx context.Context, at place) (store.State, error)
+	// insist asks for service again where that was forgotten.
+	insist(ctx context.Context, at place) error
+	// disappear takes back what appear made.
+	disappear(ctx context.Context, at place)
+}
+
+func (f *Front) newFinder(c *store.Client) finder {
+	if f.opt.device {
+		return &byDevice{f: f, c: c}
+	}
+	return &byName{f: f, c: c}
+}
+
+// byName finds the domain that serves a name.
+type byName struct {
+	f       *Front
+	c       *store.Client
+	service *store.Watch
+	at      place // what was found last
+}
+
+func (n *byName) path() string { return servicePath(n.f.spec.Protocol.Device, n.f.name) }
+
+func (n *byName) request(at place) string {
+	return requestPath(n.f.spec.Protocol.Device, n.f.name, n.f.dom.ID(), at.dev)
+}
+
+func (n *byName) watch(ctx context.Context) (err error) {
+	n.service, err = n.c.Watch(ctx, n.path())
+	return err
+}
+
+func (n *byName) events() <-chan struct{} { return n.service.C() }
+
+// concerned reports whether anything happened in the service's directory that is
+// more than another front end's coming and going.
+func (n *byName) concerned() (yes bool) {
+	others, own := n.path()+"/fronts/", n.request(n.at)
+	for {
+		path, ok, err := n.service.Poll()
+		if !ok || err != nil {
+			return yes || err != nil
+		}
+		yes = yes || path == own || !strings.HasPrefix(path, others)
+	}
+}
+
+// find reads who serves the name. Only the owner of the node can be the one.
+func (n *byName) find(ctx context.Context) (place, error) {
+	v, err := n.c.Read(ctx, store.NoTx, n.path())
+	if errors.Is(err, syscall.ENOENT) {
+		return place{}, absent{errNoService}
+	}
+	if err != nil {
+		return place{}, err
+	}
+	perms, err := n.c.Perms(ctx, store.NoTx, n.path())
+	id, bad := strconv.ParseUint(v, 10, 16)
+	back := platform.DomID(id)
+	if err != nil || bad != nil || len(perms) == 0 || perms[0].Dom != back {
+		return place{}, absent{errNoService} // half written, or a forgery
+	}
+	if n.at.back == "" || n.at.peer != back {
+		n.at = n.place(back)
+	}
+	return n.at, nil
+}
+
+// place is where we shall meet a back end that we haven't met yet.
+func (n *byName) place(back platform.DomID) place {
+	device, own, dev := n.f.spec.Protocol.Device, n.f.dom.ID(), nextDev()
+	return place{frontPath(device, own, dev), backPath(device, back, own, dev), back, dev}
+}
+
+var errNoService = fmt.Errorf("%w: no back end serves that name", ErrDisconnected)
+
+// appear makes our device directory and asks the back end to serve it.
+func (n *byName) appear(ctx context.Context, at place) (store.State, error) {
+	w := new(KeyWriter)
+	w.Text("backend", at.back)
+	w.Uint("backend-id", uint64(at.peer))
+	w.Uint("virtual-device", uint64(at.dev))
+	w.Text("state", store.StateInitialising.Value())
+	if err := makeDevice(ctx, n.c, n.f.dom.ID(), at.peer, at.front, w); err != nil {
+		return store.StateUnknown, fmt.Errorf("make the device directory: %w", err)
+	}
+	return store.StateInitialising, n.ask(ctx, at)
+}
+
+// ask creates the node that asks the service for a back end, if the service is
+// there: else we would make its directory, and own what the next back end needs. Of
+// a service that was withdrawn just now, the watch of its name will tell.
+func (n *byName) ask(ctx context.Context, at place) error {
+	err := n.c.Transaction(ctx, func(tx store.Tx) error {
+		if there, err := n.c.Exists(ctx, tx, n.path()); err != nil || !there {
+			return err
+		}
+		if err := n.c.Write(ctx, tx, n.request(at), at.front); err != nil {
+			return err
+		}
+		return n.c.SetPerms(ctx, tx, n.request(at),
+			store.Perm{Dom: n.f.dom.ID(), Rights: store.PermNone}, store.Perm{Dom: at.peer, Rights: store.PermRead})
+	})
+	if err != nil {
+		return fmt.Errorf("ask for service: %w", err)
+	}
+	return nil
+}
+
+// insist asks for service again if our request is gone: a service that was
+// withdrawn and announced anew by the same domain has forgotten it.
+func (n *byName) insist(ctx context.Context, at place) error {
+	there, err := n.c.Exists(ctx, store.NoTx, n.request(at))
+	if err != nil || there {
+		return err
+	}
+	return n.ask(ctx, at)
+}
+
+func (n *byName) disappear(ctx context.Context, at place) {
+	removeDevice(ctx, n.c, at.front)
+	n.c.Remove(ctx, store.NoTx, n.request(at))
+	if n.at == at {
+		n.at = place{} // a number isn't used again
+	}
+}
