@@ -200,13 +200,9 @@ func (e *backEnd) await(ctx context.Context) error {
 // again after it was connected has begun anew: its old rings are gone.
 func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 	switch {
-	case e.own == store.StateConnected && front == store.StateConnected:
-		e.settled = true
+	case e.own == store.StateConnected && !e.anew(ctx, front):
+		e.settled = e.settled || front == store.StateConnected
 		return nil
-	case e.own == store.StateConnected && !e.settled:
-		if now, err := e.offers(e.keysOfFront(ctx)); err != nil || slices.EqualFunc(now, e.offered, offerOf.equal) {
-			return nil // it has yet to see that we are connected
-		}
 	case e.own == store.StateClosed && front == store.StateConnected:
 		return e.follow(ctx, store.StateClosing) // it missed that we had closed
 	case e.own == store.StateInitialising:
@@ -226,6 +222,16 @@ func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 		e.broken(ctx, err)
 	}
 	return nil
+}
+
+// anew reports whether a front end that we are connected to has begun again: it went
+// back to Initialised, or its rings are others.
+func (e *backEnd) anew(ctx context.Context, front store.State) bool {
+	if e.settled && front == store.StateInitialised {
+		return true
+	}
+	now, err := e.offers(e.keysOfFront(ctx))
+	return err == nil && !slices.EqualFunc(now, e.offered, offerOf.equal)
 }
 
 // follow says Closing. What the front end has sent is still served, since it may wait

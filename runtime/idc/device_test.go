@@ -316,6 +316,7 @@ func TestLinuxBack(t *testing.T) {
 			old := f.open()
 			check(f.t, old, 1)
 			stop()
+			f.back.disconnect()
 			f.try(old.Close())
 			f.try(f.root.Write(context.Background(), 0, f.FrontDir()+"/state", connected.Value()))
 			f.set("state", connected.Value())

@@ -400,6 +400,8 @@ func (l *frontLife) drain(ctx context.Context) {
 // store. It needs nothing of the peer, but gives the back end of a toolstack's device
 // the time to unmap our pages, since a page that is mapped elsewhere can't be had back.
 func (l *frontLife) disconnect(ctx context.Context, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell) // Close doesn't cut it short
+	defer cancel()
 	l.cut(cause)
 	if l.own != store.StateUnknown && l.own != store.StateClosed && l.own != store.StateInitialising {
 		l.bow(ctx)
