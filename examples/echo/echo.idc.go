@@ -792,6 +792,9 @@ func (s *server) fillDirect(r *idc.Request) {
 	if takeSegments(r, fillRequestBytes(r.Slot()), int(m.bytesCount)) {
 		if bytes_, err := r.Map(idc.Out); err == nil && bytes_.Len() <= 1048576 {
 			rsp.status = idc.CodeOf(s.back.Fill(r.Context(), FillRequest{Value: m.value}, bytes_))
+			if bytes_.Deliver() != nil {
+				rsp.status = idc.Malformed // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize))
@@ -804,6 +807,9 @@ func (s *server) fillIndirect(r *idc.Request) {
 	if takeSegmentPages(r, fillRequestIndirectBytes(r.Slot()), int(m.bytesCount)) {
 		if bytes_, err := r.Map(idc.Out); err == nil && bytes_.Len() <= 1048576 {
 			rsp.status = idc.CodeOf(s.back.Fill(r.Context(), FillRequest{Value: m.value}, bytes_))
+			if bytes_.Deliver() != nil {
+				rsp.status = idc.Malformed // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize))

@@ -1134,6 +1134,9 @@ func (s *server) readDirect(r *idc.Request) {
 	if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.Out); err == nil {
 			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
+			if data.Deliver() != nil {
+				rsp.status = StatusError // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize[abi]))
@@ -1147,6 +1150,9 @@ func (s *server) readIndirect(r *idc.Request) {
 	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.Out); err == nil {
 			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
+			if data.Deliver() != nil {
+				rsp.status = StatusError // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize[abi]))

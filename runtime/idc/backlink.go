@@ -50,6 +50,16 @@ func (w writable) UnmapEach(refs []platform.GrantRef, _ platform.Access, pages [
 	w.Cache.UnmapEach(refs, platform.ReadWrite, pages)
 }
 
+// copier copies what isn't worth mapping for one request, on a platform that can.
+// What stays mapped anyway is cheaper than that.
+func (e *backEnd) copier() platform.Copier {
+	if _, ok := e.pages.(oneRequest); !ok {
+		return nil
+	}
+	c, _ := e.s.dom.(platform.Copier)
+	return c
+}
+
 // oneRequest maps pages for the time of one request, and no longer: a front end
 // that didn't agree to more takes its grants back when it has the answer.
 type oneRequest struct {
@@ -205,7 +215,7 @@ func (e *backEnd) serve(abi int) {
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
-			Ring: back, Channel: k.channel, Mapper: e.pages, Peer: e.at.peer,
+			Ring: back, Channel: k.channel, Mapper: e.pages, Copier: e.copier(), Peer: e.at.peer,
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})

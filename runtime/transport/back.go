@@ -22,6 +22,7 @@ type BackConfig struct {
 	Ring        *ring.Back
 	Channel     platform.Channel
 	Mapper      Mapper
+	Copier      platform.Copier // if set, small data is copied rather than mapped
 	Peer        platform.DomID
 	Wire        Wire
 	ABI         int

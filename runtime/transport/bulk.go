@@ -16,8 +16,15 @@ func (b *Bulk) Len() int { return b.size }
 
 // Unstable returns the pieces of the front end's memory, in order. The front end
 // can change them while they are read, and sees what is written at once: they are
-// for system calls such as preadv. Data that comes In must not be written to.
+// for system calls such as preadv. Data that comes In must not be written to. On a
+// platform where copying is cheaper than mapping they are private memory instead, in
+// fewer pieces.
 func (b *Bulk) Unstable() [][]byte { return b.r.iov }
+
+// Deliver makes sure that what was written to the data has reached the front end. It
+// fails if the front end took a page back or never granted it for writing. The stubs
+// call it after the handler; a second call does nothing.
+func (b *Bulk) Deliver() error { return b.r.copy.deliver(b.r) }
 
 // CopyTo copies data from offset off on into p and returns how much there was.
 func (b *Bulk) CopyTo(p []byte, off int) (n int) {

@@ -46,6 +46,8 @@ type pair struct {
 	cache   *grant.Cache
 	server  *transport.BackQueue
 	workers int
+	copies  bool        // the back end copies bulk data rather than mapping it
+	lazy    atomic.Bool // the back end writes nothing to bulk data
 	spin    time.Duration
 
 	poolPages int // of the next connection
@@ -57,6 +59,9 @@ type option func(*pair, *transport.Config)
 func polled(_ *pair, c *transport.Config) { c.Polled = true }
 func asleep(p *pair, c *transport.Config) { c.Spin, p.spin = 0, 0 }
 func workers(n int) option                { return func(p *pair, _ *transport.Config) { p.workers = n } }
+
+// copying has the back end copy bulk data.
+func copying(p *pair, _ *transport.Config) { p.copies = true }
 
 func newPair(t testing.TB, opts ...option) *pair {
 	return newPairIn(t, sim.Options{Dial: noStore}, opts...)
@@ -118,8 +123,13 @@ func (p *pair) connect() {
 	p.mapping = must[platform.Mapping](p.t)(p.back.Map(p.front.ID(), p.pages.Refs(), platform.ReadWrite))
 	p.far = must[platform.Channel](p.t)(p.back.Bind(p.front.ID(), p.channel.Port()))
 	p.cache = grant.NewCache(p.back, p.front.ID(), 128)
+	var copier platform.Copier
+	if p.copies {
+		copier = p.back
+	}
 	p.server = transport.NewBackQueue(transport.BackConfig{
-		Ring: must[*ring.Back](p.t)(ring.NewBack(p.mapping.Memory(), slotSize)), Channel: p.far, Mapper: p.cache,
+		Copier: copier,
+		Ring:   must[*ring.Back](p.t)(ring.NewBack(p.mapping.Memory(), slotSize)), Channel: p.far, Mapper: p.cache,
 		Peer: p.front.ID(), Wire: wire, MaxSegments: maxSegs, Workers: p.workers, Spin: p.spin,
 		Handle: p.handle, Failed: p.fail,
 	})
@@ -166,7 +176,7 @@ func (p *pair) handle(r *transport.Request) {
 	case 0:
 		value++
 	case 1, 2:
-		value = bulk(r, op, value)
+		value = bulk(r, op, value, p.lazy.Load())
 	case 3:
 		select {
 		case <-time.After(time.Duration(value) * time.Millisecond):
@@ -180,7 +190,7 @@ func (p *pair) handle(r *transport.Request) {
 
 const badBulk = ^uint64(0)
 
-func bulk(r *transport.Request, op uint32, value uint64) (sum uint64) {
+func bulk(r *transport.Request, op uint32, value uint64, lazy bool) (sum uint64) {
 	slot := r.Slot()
 	for i := range binary.LittleEndian.Uint32(slot[12:]) {
 		s := slot[24+12*i:]
@@ -202,11 +212,14 @@ func bulk(r *transport.Request, op uint32, value uint64) (sum uint64) {
 	}
 	for _, piece := range b.Unstable() {
 		for i := range piece {
-			if op == 1 {
+			if op == 1 && !lazy {
 				piece[i] = byte(value)
 			}
 			sum += uint64(piece[i])
 		}
+	}
+	if b.Deliver() != nil {
+		return badBulk
 	}
 	return sum
 }

@@ -26,6 +26,7 @@ type Request struct {
 	bulk  Bulk
 	held  platform.Access // how pages are mapped
 	maps  int             // pages that are mapped
+	copy  bounce          // what stands for the data where it is copied
 
 	orphan bool // our domain has ended
 
@@ -43,6 +44,7 @@ func newRequest(q *BackQueue) *Request {
 		pages: make([]shm.Memory, n), iov: make([][]byte, 0, n),
 		list: make([]byte, q.cfg.ListBytes),
 	}
+	r.copy.reserve(q.cfg)
 	r.bulk.r = r
 	return r
 }
@@ -89,6 +91,12 @@ func (r *Request) AddSegment(s Segment) error {
 // List copies the page that ref grants into private memory, n bytes of it at most
 // a page, and returns the copy, valid until the next List: a page of segments.
 func (r *Request) List(ref platform.GrantRef, n int) ([]byte, error) {
+	if c := r.q.cfg.Copier; c != nil {
+		if err := r.copy.list(c, r.q.cfg.Peer, ref, r.list[:n]); err != nil {
+			return nil, r.unmapped("page of segments", err)
+		}
+		return r.list[:n], nil
+	}
 	r.listRef[0] = ref
 	m := r.q.cfg.Mapper
 	if err := m.MapEach(r.listRef[:], platform.ReadOnly, r.listPage[:]); err != nil {
@@ -100,8 +108,17 @@ func (r *Request) List(ref platform.GrantRef, n int) ([]byte, error) {
 }
 
 // Map maps the bulk data: for writing if it goes Out to the front end, for reading
-// only if it comes In. It lasts until the response is sent.
+// only if it comes In. It lasts until the response is sent. Where copying is cheaper,
+// private memory stands for the data: what comes In is in it, what goes Out is copied
+// by [Bulk.Deliver].
 func (r *Request) Map(dir Direction) (*Bulk, error) {
+	r.bulk.dir = dir
+	if r.copy.fits(r.bulk.size) {
+		if err := r.copy.begin(r, dir); err != nil {
+			return nil, r.unmapped("bulk data", err)
+		}
+		return &r.bulk, nil
+	}
 	r.held = platform.ReadOnly
 	if dir == Out {
 		r.held = platform.ReadWrite
@@ -114,7 +131,6 @@ func (r *Request) Map(dir Direction) (*Bulk, error) {
 	for i, s := range r.segs {
 		r.iov = append(r.iov, r.pages[i].Unstable()[s.Offset:s.Offset+s.Length])
 	}
-	r.bulk.dir = dir
 	return &r.bulk, nil
 }
 
@@ -128,6 +144,8 @@ func (r *Request) unmapped(what string, err error) error {
 // reset unmaps the bulk data. Linux's front ends need that done before the response
 // is pushed (xen-blkfront.c: a grant still in use then is an error).
 func (r *Request) reset() {
+	// Stubs have delivered already; an error of those that don't has no place to go.
+	_ = r.copy.deliver(r)
 	if r.maps > 0 {
 		r.q.cfg.Mapper.UnmapEach(r.refs, r.held, r.pages[:r.maps])
 	}

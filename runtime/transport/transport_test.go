@@ -22,6 +22,7 @@ var modes = []struct {
 	{"polled", []option{polled}},
 	{"workers", []option{workers(4)}},
 	{"sleeping workers", []option{asleep, workers(4)}},
+	{"copying", []option{copying}},
 }
 
 func eachMode(t *testing.T, f func(t *testing.T, p *pair)) {

@@ -590,6 +590,9 @@ func (s *server) fetchDirect(r *idc.Request) {
 	if takeSegments(r, fetchRequestData(r.Slot()), int(m.dataCount)) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
 			rsp.status = idc.CodeOf(s.back.Fetch(r.Context(), FetchRequest{}, data))
+			if data.Deliver() != nil {
+				rsp.status = idc.Malformed // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize))
@@ -602,6 +605,9 @@ func (s *server) fetchIndirect(r *idc.Request) {
 	if takeSegmentPages(r, fetchRequestIndirectData(r.Slot()), int(m.dataCount)) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
 			rsp.status = idc.CodeOf(s.back.Fetch(r.Context(), FetchRequest{}, data))
+			if data.Deliver() != nil {
+				rsp.status = idc.Malformed // the front end can't have it
+			}
 		}
 	}
 	rsp.put(r.Respond(responseSize))

@@ -240,6 +240,11 @@ func (g *generator) handle(t *schema.Transaction, f *schema.Form) {
 	req := fmt.Sprintf("%sRequest{%s}", callName(t), strings.Join(fields, ", "))
 	g.keep(t, f, fmt.Sprintf("s.back.%s(r.Context(), %s%s)", callName(t), req, data))
 	if b != nil {
+		if direction(b) == "idc.Out" {
+			g.out.line("if %s.Deliver() != nil {", unexported(b.Name))
+			g.out.line("rsp.%s = %s // the front end can't have it", g.statusField(f), g.role(schema.Malformed))
+			g.out.line("}")
+		}
 		g.out.line("}")
 	}
 }
