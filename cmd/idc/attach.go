@@ -18,11 +18,16 @@ import (
 const grace = 5 * time.Second
 
 type attachCmd struct {
-	Name    string        `required:"" short:"n" placeholder:"NAME" help:"Name that the disk is served under."`
+	Name    string        `short:"n" placeholder:"NAME" help:"Name that the disk is served under; with --vdev, what NBD clients call it."`
+	Backend int           `default:"-1" placeholder:"DOMID" help:"Domain that serves the disk, with --vdev."`
+	Vdev    vdev          `placeholder:"N" help:"Number of the disk that a toolstack made for this domain, or its name: 51712 or xvda. A privileged domain makes it where it isn't there."`
+	Type    string        `name:"backend-type" default:"idcvbd" placeholder:"TYPE" help:"Back end's type of a disk that is made; Linux's driver serves vbd."`
+	Params  string        `placeholder:"TEXT" help:"What the back end shall serve of a disk that is made: an image."`
 	NBD     string        `name:"nbd" required:"" placeholder:"ADDRESS" help:"Where NBD clients come: unix:PATH or tcp:HOST:PORT. Whoever reaches it may use the disk."`
 	Wait    time.Duration `default:"10s" help:"How long to wait for the disk to be served."`
-	Queues  int           `default:"1" help:"Rings to ask for."`
 	Clients int           `default:"16" help:"Most NBD clients at once."`
+
+	frontFlags
 }
 
 // Help is shown by 'idc blk attach --help'.
@@ -33,6 +38,7 @@ in flight are finished first.
 
 Examples:
   idc blk attach --name root --nbd unix:/tmp/root.sock
+  idc blk attach --platform xen --backend 0 --vdev xvda --nbd unix:/tmp/root.sock
   nbdcopy 'nbd+unix:///root?socket=/tmp/root.sock' copy.img
   qemu-system-x86_64 -drive 'format=raw,file=nbd+unix:///root?socket=/tmp/root.sock'`
 }
@@ -49,6 +55,9 @@ type attached struct {
 
 // Run serves NBD clients until it is told to end.
 func (c *attachCmd) Run(e *env) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
 	dom, err := e.join("idc blk attach")
 	if err != nil {
 		return err
@@ -59,6 +68,11 @@ func (c *attachCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer cancel()
+	remove, err := c.make(ctx, e, dom)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
 	front, err := c.open(ctx, e, dom)
 	if err != nil {
 		return errors.Join(err, gone(ctx))
@@ -79,11 +93,36 @@ func (c *attachCmd) Run(e *env) (err error) {
 	return errors.Join(s.Serve(ctx, l), gone(ctx))
 }
 
+// check makes sense of the flags.
+func (c *attachCmd) check() error {
+	switch {
+	case c.Vdev == 0 && c.Backend < 0 && c.Name == "":
+		return usagef("which disk? write --name NAME, or --backend DOMID --vdev N")
+	case (c.Vdev == 0) != (c.Backend < 0):
+		return usagef("--backend and --vdev go together: the domain that serves the disk, and the disk's number")
+	case c.Name == "":
+		c.Name = c.Vdev.String()
+	}
+	return nil
+}
+
+// make makes the disk that --vdev names if no toolstack has.
+func (c *attachCmd) make(ctx context.Context, e *env, dom idc.Domain) (remove func() error, err error) {
+	if c.Vdev == 0 {
+		return func() error { return nil }, nil
+	}
+	return e.assign(ctx, dom, assignment(idc.DomID(c.Backend), dom.ID(), c.Vdev, c.Type, c.Params, "w"), false)
+}
+
 // open waits until the disk is there.
 func (c *attachCmd) open(ctx context.Context, e *env, dom idc.Domain) (*blk.Front, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
-	front, err := blk.Open(ctx, dom, c.Name, frontOptions(e, c.Queues)...)
+	opts := c.options(e)
+	if c.Vdev != 0 {
+		opts = append(opts, idc.Device(idc.DomID(c.Backend), int(c.Vdev)))
+	}
+	front, err := blk.Open(ctx, dom, c.Name, opts...)
 	if err != nil {
 		return nil, waited(c.Wait, err)
 	}

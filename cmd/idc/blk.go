@@ -10,21 +10,21 @@ import (
 
 	"github.com/xenidc/idc/generated/blk"
 	"github.com/xenidc/idc/runtime/idc"
-	"github.com/xenidc/idc/runtime/platform/host"
+	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
 )
 
 type blkCmd struct {
-	Serve  serveCmd  `cmd:"" help:"Serve disk images under names."`
-	Attach attachCmd `cmd:"" help:"Attach a disk by its name, and export it over NBD."`
+	Serve  serveCmd  `cmd:"" help:"Serve disk images, under names or to domains."`
+	Attach attachCmd `cmd:"" help:"Attach a disk by its name or number, and export it over NBD."`
 }
 
 // errBrokerGone says why a command ends that could go on in theory: whoever comes
 // later can't be met, and nothing is left in a store that isn't there.
-var errBrokerGone = errors.New("the broker has ended; start it again ('idc broker'), then this")
+var errBrokerGone = errors.New("the store has ended; start it again (on the host platform: 'idc broker'), then this")
 
 // untilGone returns a context that ends with the command's, or when the broker ends.
-func untilGone(ctx context.Context, d *host.Domain) (context.Context, context.CancelFunc, error) {
+func untilGone(ctx context.Context, d platform.Domain) (context.Context, context.CancelFunc, error) {
 	conn, err := d.DialStore(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -49,11 +49,50 @@ func waited(t time.Duration, err error) error {
 	return err
 }
 
-// frontOptions are the options of every front end.
-func frontOptions(e *env, queues int) []idc.Option {
-	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
-	return []idc.Option{keys.Option(), idc.Queues(queues), idc.RingOrder(ringOrder), idc.Logger(e.log)}
+// frontFlags choose what a front end uses of what its back end offers. They are named
+// after the keys of the protocol.
+type frontFlags struct {
+	Queues        int    `default:"1" group:"What the front end uses:" help:"Rings to ask for."`
+	RingPageOrder int    `default:"2" group:"What the front end uses:" placeholder:"N" help:"Pages of a ring, as a power of two: 0 to 4."`
+	ABI           string `name:"abi" group:"What the front end uses:" placeholder:"NAME" help:"Layout of the slots: x86_64-abi, x86_32-abi or arm-abi (default: this machine's)."`
+	Persistent    bool   `default:"true" negatable:"" group:"What the front end uses:" help:"Let the back end keep pages mapped."`
+	Indirect      int    `default:"256" group:"What the front end uses:" placeholder:"N" help:"Most pages of one request; 11 or less need no indirect requests."`
 }
 
-// ringOrder is the order of our rings: 4 pages, 128 requests in flight each.
-const ringOrder = 2
+// options are those of every front end.
+func (f frontFlags) options(e *env) []idc.Option {
+	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
+	return []idc.Option{
+		keys.Option(), idc.Queues(f.Queues), idc.RingOrder(f.RingPageOrder), idc.SpeakABI(f.ABI),
+		idc.PersistentGrants(f.Persistent), idc.MaxSegments(f.Indirect), idc.Logger(e.log),
+	}
+}
+
+// frontOptions are the options of a front end that nobody chose any for.
+func frontOptions(e *env, queues int) []idc.Option {
+	return frontFlags{Queues: queues, RingPageOrder: 2, Persistent: true, Indirect: 256}.options(e)
+}
+
+// backFlags choose what a back end offers. They are named after the keys of the
+// protocol.
+type backFlags struct {
+	Queues           int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most rings that a front end may have."`
+	MaxRingPageOrder int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most pages of a ring, as a power of two: 0 to 4."`
+	Persistent       bool `default:"true" negatable:"" group:"What the back end offers:" help:"Keep front ends' pages mapped."`
+	Indirect         int  `default:"256" group:"What the back end offers:" placeholder:"N" help:"Most pages of one request; 11 or less for no indirect requests."`
+	Discard          bool `default:"true" negatable:"" group:"What the back end offers:" help:"Let front ends free storage, where the image can."`
+}
+
+func (b backFlags) options(e *env) []idc.Option {
+	return []idc.Option{
+		idc.Queues(b.Queues), idc.RingOrder(b.MaxRingPageOrder), idc.PersistentGrants(b.Persistent),
+		idc.Fronts(1), idc.Logger(e.log),
+	}
+}
+
+// restrict turns keys off.
+func (b backFlags) restrict(keys blk.BackKeys) blk.BackKeys {
+	keys.FeatureMaxIndirectSegments = min(keys.FeatureMaxIndirectSegments, uint32(max(b.Indirect, 1)))
+	keys.FeatureDiscard = keys.FeatureDiscard && b.Discard
+	return keys
+}

@@ -28,7 +28,7 @@ const (
 
 // cli is the whole command line.
 type cli struct {
-	Platform platformFlag `default:"host" placeholder:"host[:PATH]" env:"IDC_PLATFORM" help:"Where domains live: processes of this machine, met at the broker whose socket is PATH (default: in your runtime directory)."`
+	Platform platformFlag `default:"host" placeholder:"host[:PATH]|xen[:PATH]" env:"IDC_PLATFORM" help:"Where domains live: host: processes of this machine, met at the broker whose socket is PATH (default: in your runtime directory). xen: this Xen host; PATH is xenstored's socket or the xenbus device (default: what is there)."`
 	LogLevel slog.Level   `default:"warn" placeholder:"LEVEL" help:"Least level that is logged to standard error: debug, info, warn or error."`
 	JSON     bool         `name:"json" help:"Print results as JSON, one value a line, for scripts."`
 

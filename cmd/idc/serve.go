@@ -3,18 +3,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/xenidc/idc/drivers/blkback"
 	"github.com/xenidc/idc/drivers/image"
 	"github.com/xenidc/idc/generated/blk"
 	"github.com/xenidc/idc/runtime/idc"
-	"github.com/xenidc/idc/runtime/platform/host"
 )
 
 // readyTime is how long serving may take to begin.
@@ -25,24 +29,38 @@ const readyTime = 15 * time.Second
 const takenTime = 3 * time.Second
 
 type serveCmd struct {
-	Images     []string `arg:"" name:"image" help:"Disk image, a file or block device; NAME=IMAGE to serve several."`
+	Images     []string `arg:"" optional:"" name:"image" help:"Disk image, a file or block device; NAME=IMAGE to serve several."`
 	Name       string   `short:"n" placeholder:"NAME" help:"Name of the disk, when there is one."`
+	Domain     int      `default:"-1" placeholder:"DOMID" help:"Serve the disk to that domain, as --vdev, instead of under a name."`
+	Vdev       vdev     `placeholder:"N" help:"Number or name of the disk in the domain: 51712 or xvda. A privileged domain makes it where no toolstack has."`
+	Watch      bool     `help:"Serve every disk that a toolstack assigns to our type of back end in this domain, as they come and go."`
+	Type       string   `name:"backend-type" default:"idcvbd" placeholder:"TYPE" help:"Type of back end that --vdev and --watch serve."`
+	Root       string   `name:"images" placeholder:"DIR" help:"With --watch, serve nothing that lies outside of DIR."`
 	ReadOnly   bool     `short:"r" help:"Refuse every change."`
 	SectorSize int      `placeholder:"BYTES" help:"512 or 4096 (default: the device's own, or 512)."`
 	Workers    int      `default:"8" help:"Requests of a ring that are carried out at once."`
-	Queues     int      `default:"4" help:"Most rings that a front end may have."`
+
+	backFlags
 }
 
 // Help is shown by 'idc blk serve --help'.
 func (serveCmd) Help() string {
 	return `Each disk serves one front end at a time. A line on standard output says when it can be attached.
 SIGINT and SIGTERM end the server: requests that it has taken are finished first. The images are
-locked meanwhile, so that no other program writes to them.
+locked meanwhile, so that no other program writes to them. An image that is made larger or smaller
+is noticed within a second, or at once with SIGHUP, and front ends are told.
+
+Under a name a disk is for 'idc blk attach'. With --domain and --vdev it is a disk of that domain,
+for Linux's own driver, too; it goes when the server ends. With --watch, the nodes "params" (the
+image) and "mode" (r or w) of each back end's directory say what to serve. A disk that can't be
+served gets a node "error", and is tried again when its nodes change, or with SIGHUP.
 
 Examples:
   idc blk serve --name root root.img
   idc blk serve --read-only --name dvd debian.iso
-  idc blk serve root=root.img data=/dev/sdb swap=swap.img`
+  idc blk serve root=root.img data=/dev/sdb swap=swap.img
+  idc blk serve --platform xen --domain 3 --vdev xvda root.img
+  idc blk serve --platform xen --watch --images /srv/disks`
 }
 
 // serving is what is said about a disk that can be attached.
@@ -53,15 +71,16 @@ type serving struct {
 	Size     int64  `json:"size"`
 	Sector   int    `json:"sector_size"`
 	ReadOnly bool   `json:"read_only"`
+	Front    *int   `json:"front,omitempty"` // domain, of a disk with a number
+	Vdev     int    `json:"vdev,omitempty"`
 }
 
 // Run serves until it is told to end.
 func (c *serveCmd) Run(e *env) (err error) {
-	disks, err := c.disks()
-	if err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
-	s := server{env: e, cmd: c}
+	s := &server{env: e, cmd: c}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if s.dom, err = e.join("idc blk serve"); err != nil {
 		return err
@@ -71,13 +90,83 @@ func (c *serveCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer cancel()
+	if c.Watch {
+		return errors.Join(s.watch(ctx), gone(ctx))
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for tick := time.NewTicker(measureTime); ; {
+		select {
+		case <-ctx.Done():
+			return gone(ctx)
+		case <-tick.C:
+		case <-hangup:
+		}
+		for _, d := range s.disks {
+			d.measure()
+		}
+	}
+}
+
+// measureTime is how often an image's size is looked at.
+const measureTime = time.Second
+
+// check makes sense of the flags.
+func (c *serveCmd) check() error {
+	numbered := c.Vdev != 0
+	switch {
+	case numbered != (c.Domain >= 0):
+		return usagef("--domain and --vdev go together: the domain that gets the disk, and the disk's number there")
+	case c.Watch && (numbered || c.Name != "" || len(c.Images) > 0):
+		return usagef("with --watch, the toolstack says what to serve: leave images, --name and --vdev away")
+	case !c.Watch && c.Root != "":
+		return usagef("--images is for --watch")
+	case numbered && len(c.Images) != 1:
+		return usagef("--vdev serves one image, and there are %d", len(c.Images))
+	case !c.Watch && len(c.Images) == 0:
+		return usagef("which image? or write --watch")
+	}
+	_, err := c.disks()
+	return err
+}
+
+// start serves the disks of the command line.
+func (s *server) start(ctx context.Context) error {
+	if s.cmd.Vdev != 0 {
+		return s.startNumbered(ctx)
+	}
+	disks, err := s.cmd.disks()
+	if err != nil {
+		return err
+	}
 	for _, d := range disks {
-		if err := s.serve(ctx, d.name, d.image); err != nil {
+		if err := s.serve(ctx, source{name: d.name, path: d.image, readOnly: s.cmd.ReadOnly, discard: true}); err != nil {
 			return err
 		}
 	}
-	<-ctx.Done()
-	return gone(ctx)
+	return nil
+}
+
+// startNumbered serves the one disk of a domain.
+func (s *server) startNumbered(ctx context.Context) error {
+	c := s.cmd
+	path, mode := absolute(c.Images[0]), "w"
+	if c.ReadOnly {
+		mode = "r"
+	}
+	a := assignment(s.dom.ID(), idc.DomID(c.Domain), c.Vdev, c.Type, path, mode)
+	d, err := s.open(source{name: cmp.Or(c.Name, c.Vdev.String()), path: path, readOnly: c.ReadOnly, discard: true, at: a})
+	if err != nil {
+		return err
+	}
+	if s.remove, err = s.assign(ctx, s.dom, a, true); err != nil {
+		return errors.Join(err, d.img.Close())
+	}
+	return s.export(ctx, d)
 }
 
 // gone is nil when the command was told to end.
@@ -93,6 +182,9 @@ type named struct{ name, image string }
 
 // disks reads the arguments.
 func (c *serveCmd) disks() ([]named, error) {
+	if c.Watch || c.Vdev != 0 {
+		return nil, nil
+	}
 	if c.Name != "" {
 		if len(c.Images) > 1 {
 			return nil, usagef("--name names one disk, and there are %d images; write NAME=IMAGE for each instead", len(c.Images))
@@ -118,33 +210,100 @@ func (c *serveCmd) disks() ([]named, error) {
 // server is what serves the disks of one process.
 type server struct {
 	*env
-	cmd      *serveCmd
-	dom      *host.Domain
-	services []*idc.Service
-	images   []*image.Image
+	cmd    *serveCmd
+	dom    idc.Domain
+	disks  []*disk
+	remove func() error // takes back the nodes that we made; nil if none
+}
+
+// source says what is to be served.
+type source struct {
+	name, path        string
+	readOnly, discard bool
+	cdrom             bool
+	at                *idc.Assignment // nil for a name
+}
+
+// disk is an image that is open, and its service.
+type disk struct {
+	source
+	s       *server
+	img     *image.Image
+	back    *blkback.Back
+	service *blk.Service // nil until it is exported
 }
 
 // serve opens one image and serves it.
-func (s *server) serve(ctx context.Context, name, path string) error {
-	img, err := image.Open(path, image.Options{ReadOnly: s.cmd.ReadOnly, SectorSize: s.cmd.SectorSize})
+func (s *server) serve(ctx context.Context, src source) error {
+	d, err := s.open(src)
 	if err != nil {
 		return err
 	}
-	s.images = append(s.images, img)
-	back := blkback.New(img, s.log.With("disk", name))
-	service := blk.Export(s.dom, name, back.Keys(), back, idc.Workers(s.cmd.Workers), idc.Queues(s.cmd.Queues),
-		idc.RingOrder(ringOrder), idc.Fronts(1), idc.Logger(s.log))
-	s.services = append(s.services, service)
-	if err := ready(ctx, service); err != nil {
-		return fmt.Errorf("serve %s: %w", path, err)
-	}
-	full, err := filepath.Abs(path)
+	return s.export(ctx, d)
+}
+
+func (s *server) open(src source) (*disk, error) {
+	img, err := image.Open(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize})
 	if err != nil {
-		full = path
+		return nil, err
 	}
-	s.say(serving{"serving", name, full, img.Size(), img.SectorSize(), img.ReadOnly()},
-		"serving %s: %s from %s", name, size(img.Size()), path)
+	return &disk{source: src, s: s, img: img, back: blkback.New(img, s.log.With("disk", src.name))}, nil
+}
+
+// export begins to serve a disk, which is the server's from then on.
+func (s *server) export(ctx context.Context, d *disk) error {
+	opts := append(s.cmd.options(s.env), idc.Workers(s.cmd.Workers))
+	if d.at != nil {
+		opts = append(opts, idc.Device(d.at.Front, d.at.Dev), idc.BackendType(d.at.Type))
+	}
+	d.service = blk.Export(s.dom, d.name, d.keys(), d.back, opts...)
+	s.disks = append(s.disks, d)
+	if err := ready(ctx, d.service.Service); err != nil {
+		return fmt.Errorf("serve %s: %w", d.path, err)
+	}
+	said := serving{Event: "serving", Name: d.name, Image: absolute(d.path), Size: d.img.Size(), Sector: d.img.SectorSize(), ReadOnly: d.img.ReadOnly()}
+	to := ""
+	if d.at != nil {
+		front := int(d.at.Front)
+		said.Front, said.Vdev = &front, d.at.Dev
+		to = fmt.Sprintf(" to domain %d", front)
+	}
+	s.say(said, "serving %s%s: %s from %s", d.name, to, size(d.img.Size()), d.path)
 	return nil
+}
+
+// keys is what the disk publishes.
+func (d *disk) keys() blk.BackKeys {
+	keys := d.s.cmd.restrict(d.back.Keys())
+	keys.FeatureDiscard = keys.FeatureDiscard && d.discard
+	if d.cdrom {
+		keys.Info |= blk.DiskInfoCdrom
+	}
+	return keys
+}
+
+// measure tells front ends if the image has grown or shrunk.
+func (d *disk) measure() {
+	changed, err := d.img.Measure()
+	if err != nil {
+		d.s.log.Debug("measure", "disk", d.name, "err", err)
+	}
+	if changed {
+		d.s.log.Info("the image has another size", "disk", d.name, "size", d.img.Size())
+		d.service.Update(d.keys())
+	}
+}
+
+// close ends the service, which finishes what it has taken, then closes the image.
+func (d *disk) close() error {
+	return errors.Join(d.service.Close(), d.img.Flush(), d.img.Close())
+}
+
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
 }
 
 // ready waits until the service has its name.
@@ -162,14 +321,16 @@ func ready(ctx context.Context, service *idc.Service) error {
 	}
 }
 
-// close ends everything, the services first: they finish what they have taken.
+// close ends everything, side by side since front ends are waited for.
 func (s *server) close() error {
-	var errs []error
-	for _, service := range s.services {
-		errs = append(errs, service.Close())
+	errs := make([]error, len(s.disks))
+	var all sync.WaitGroup
+	for i, d := range s.disks {
+		all.Go(func() { errs[i] = d.close() })
 	}
-	for _, img := range s.images {
-		errs = append(errs, img.Flush(), img.Close())
+	all.Wait()
+	if s.remove != nil {
+		errs = append(errs, s.remove())
 	}
 	if s.dom != nil {
 		errs = append(errs, s.dom.Close())

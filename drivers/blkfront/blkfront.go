@@ -68,8 +68,15 @@ func describe(keys blk.BackKeys) (nbd.Info, error) {
 	}, nil
 }
 
-// Info describes the disk as it was when it was made.
-func (d *Disk) Info() nbd.Info { return d.info }
+// Info describes the disk as it was when it was made, but for its size: that is what
+// the back end published last, if it makes sense.
+func (d *Disk) Info() nbd.Info {
+	info := d.info
+	if now, err := describe(d.front.Back()); err == nil && now.Size%int64(info.SectorSize) == 0 {
+		info.Size = now.Size
+	}
+	return info
+}
 
 // ReadAt fills p from the disk. Nothing is copied if p is of Alloc.
 func (d *Disk) ReadAt(ctx context.Context, p []byte, off int64) error {

@@ -28,9 +28,11 @@ func (i *Image) examine(opts Options) error {
 		return fmt.Errorf("neither a file nor a block device, but %s", mode.Type())
 	}
 	// The end of a block device is its size too.
-	if i.size, err = i.file.Seek(0, io.SeekEnd); err != nil {
+	size, err := i.file.Seek(0, io.SeekEnd)
+	if err != nil {
 		return fmt.Errorf("find its size: %w", err)
 	}
+	i.size.Store(size)
 	if err := i.setSector(opts.SectorSize, native); err != nil {
 		return err
 	}
@@ -53,12 +55,13 @@ func (i *Image) setSector(want, native int) error {
 		return fmt.Errorf("sector size %d; the device's sectors have %d bytes", want, native)
 	}
 	i.sector = int64(want)
-	if i.size < i.sector {
-		return fmt.Errorf("%d bytes long; a disk has a sector of %d bytes at least ('truncate -s 1G' makes it longer)", i.size, i.sector)
+	size := i.Size()
+	if size < i.sector {
+		return fmt.Errorf("%d bytes long; a disk has a sector of %d bytes at least ('truncate -s 1G' makes it longer)", size, i.sector)
 	}
-	if rest := i.size % i.sector; rest != 0 {
+	if rest := size % i.sector; rest != 0 {
 		return fmt.Errorf("%d bytes long, which is not a multiple of the sector size %d; 'truncate -s %%%d' makes it one",
-			i.size, i.sector, i.sector)
+			size, i.sector, i.sector)
 	}
 	return nil
 }
@@ -98,7 +101,7 @@ func (i *Image) probeDiscard() {
 	if i.readOnly || err != nil || !st.Mode().IsRegular() {
 		return
 	}
-	if err := i.punch(i.size, 4096); errors.Is(err, unix.EOPNOTSUPP) {
+	if err := i.punch(i.Size(), 4096); errors.Is(err, unix.EOPNOTSUPP) {
 		i.noDiscard.Store(true)
 	}
 }

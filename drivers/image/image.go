@@ -7,6 +7,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync/atomic"
 
@@ -41,7 +42,7 @@ type Options struct {
 type Image struct {
 	file      *os.File // owns fd
 	fd        int
-	size      int64
+	size      atomic.Int64
 	sector    int64
 	readOnly  bool
 	noDiscard atomic.Bool
@@ -83,7 +84,22 @@ func Create(path string, size int64) error {
 }
 
 // Size returns the disk's size in bytes, a multiple of SectorSize.
-func (i *Image) Size() int64 { return i.size }
+func (i *Image) Size() int64 { return i.size.Load() }
+
+// Measure looks whether the file or device has grown or shrunk since, and reports
+// whether the disk has: it is as large as the whole sectors are, and has at least one.
+// Requests beyond a new end fail from now on.
+func (i *Image) Measure() (changed bool, err error) {
+	end, err := i.file.Seek(0, io.SeekEnd) // of a block device too
+	if err != nil {
+		return false, fmt.Errorf("find the image's size: %w", err)
+	}
+	size := end - end%i.sector
+	if size < i.sector {
+		return false, fmt.Errorf("the image has shrunk to %d bytes; its disk stays at %d", end, i.Size())
+	}
+	return i.size.Swap(size) != size, nil
+}
 
 // SectorSize returns the disk's sector size in bytes, 512 or 4096.
 func (i *Image) SectorSize() int { return int(i.sector) }

@@ -212,3 +212,35 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("a write and a read allocate %v times", allocs)
 	}
 }
+
+// A disk grows and shrinks with its file, in whole sectors, and never to nothing.
+func TestMeasure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk")
+	if err := Create(path, 8192); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	for _, step := range []struct {
+		file, disk int64
+		changed    bool
+		fails      bool
+	}{
+		{8192, 8192, false, false}, {16384, 16384, true, false}, {16900, 16896, true, false},
+		{16897, 16896, false, false}, {100, 16896, false, true}, {512, 512, true, false},
+	} {
+		if err := os.Truncate(path, step.file); err != nil {
+			t.Fatal(err)
+		}
+		changed, err := img.Measure()
+		if changed != step.changed || (err != nil) != step.fails || img.Size() != step.disk {
+			t.Errorf("file of %d bytes: %v, %v, a disk of %d", step.file, changed, err, img.Size())
+		}
+	}
+	if err := img.ReadAt([][]byte{make([]byte, 512)}, 512); !errors.Is(err, ErrOutside) {
+		t.Errorf("read beyond the new end: %v", err)
+	}
+}

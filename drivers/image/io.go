@@ -79,8 +79,9 @@ func (i *Image) Discard(off, n int64) error {
 // check holds a request to the disk. Nothing is added before it is known to be small,
 // so that no request, whatever its numbers, overflows.
 func (i *Image) check(off, n int64) error {
-	if off < 0 || n < 0 || off > i.size || n > i.size-off {
-		return fmt.Errorf("%d bytes at %d of %d: %w", n, off, i.size, ErrOutside)
+	size := i.Size()
+	if off < 0 || n < 0 || off > size || n > size-off {
+		return fmt.Errorf("%d bytes at %d of %d: %w", n, off, size, ErrOutside)
 	}
 	if (off|n)&(i.sector-1) != 0 {
 		return fmt.Errorf("%d bytes at %d, sectors of %d: %w", n, off, i.sector, ErrUnaligned)

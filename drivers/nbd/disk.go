@@ -2,7 +2,8 @@ package nbd
 
 import "context"
 
-// Info describes a disk. It doesn't change while the disk is served.
+// Info describes a disk. Nothing but the size changes while the disk is served; clients
+// that come later see the new one.
 type Info struct {
 	// Size is the disk's size in bytes, a multiple of SectorSize.
 	Size int64

@@ -29,7 +29,7 @@ func (r *running) check(h header) uint32 {
 	if h.payload() > maxPayload {
 		return errInval
 	}
-	size := uint64(r.info.Size)
+	size := uint64(r.info().Size)
 	if h.cmd == cmdFlush || h.off <= size && uint64(h.length) <= size-h.off {
 		return 0
 	}
@@ -44,11 +44,11 @@ func (r *running) checkOffered(h header) uint32 {
 	flags := r.transmissionFlags()
 	known := h.flags&^(cmdFlagFUA|cmdFlagNoHole) == 0 &&
 		(h.flags&cmdFlagNoHole == 0 || h.cmd == cmdWriteZeroes) &&
-		(h.flags&cmdFlagFUA == 0 || flags&transSendFUA != 0 || r.info.ReadOnly)
+		(h.flags&cmdFlagFUA == 0 || flags&transSendFUA != 0 || r.info().ReadOnly)
 	switch {
 	case !known:
 		return errInval
-	case h.writes() && r.info.ReadOnly:
+	case h.writes() && r.info().ReadOnly:
 		return errPerm
 	case h.cmd == cmdTrim && flags&transSendTrim == 0:
 		return errInval

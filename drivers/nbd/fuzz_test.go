@@ -22,7 +22,8 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(export + request + "\x06cookies!\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		d := newMemDisk(t, 1<<16, 512)
-		r := &running{Server: &Server{Name: "disk", Disk: d}, info: d.info, disk: newAligned(d)}
+		r := &running{Server: &Server{Name: "disk", Disk: d}, disk: newAligned(d)}
+		r.latest.Store(&d.info)
 		ours, theirs := net.Pipe()
 		done := make(chan struct{})
 		go func() {

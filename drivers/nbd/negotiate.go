@@ -113,7 +113,7 @@ func (n *negotiation) exportName(name []byte) error {
 		return fmt.Errorf("the client wants the export %q; there is %q only", clip(name), n.server.Name)
 	}
 	be := binary.BigEndian
-	b := be.AppendUint64(nil, uint64(n.server.info.Size))
+	b := be.AppendUint64(nil, uint64(n.server.info().Size))
 	b = be.AppendUint16(b, n.server.transmissionFlags())
 	if !n.noZeroes {
 		b = append(b, make([]byte, exportNamePadding)...)
@@ -146,7 +146,7 @@ func (n *negotiation) info(opt uint32, data []byte) (bool, error) {
 	}
 	be := binary.BigEndian
 	export := be.AppendUint16(nil, infoExport)
-	export = be.AppendUint64(export, uint64(n.server.info.Size))
+	export = be.AppendUint64(export, uint64(n.server.info().Size))
 	export = be.AppendUint16(export, n.server.transmissionFlags())
 	block := be.AppendUint16(nil, infoBlockSize)
 	block = be.AppendUint32(block, 1)
@@ -207,21 +207,21 @@ func (n *negotiation) reply(opt, kind uint32, data []byte) error {
 // a flush on one covers the completed writes of all, so there may be several.
 func (r *running) transmissionFlags() uint16 {
 	flags := uint16(transHasFlags | transCanMultiConn)
-	if r.info.ReadOnly {
+	if r.info().ReadOnly {
 		return flags | transReadOnly
 	}
 	flags |= transSendWriteZeroes
-	if r.info.CanFlush {
+	if r.info().CanFlush {
 		flags |= transSendFlush | transSendFUA
 	}
-	if r.info.CanDiscard {
+	if r.info().CanDiscard {
 		flags |= transSendTrim
 	}
 	return flags
 }
 
 // preferredBlock is the block size that we advise: whole sectors, and a page at least.
-func (r *running) preferredBlock() uint32 { return uint32(max(r.info.SectorSize, 4096)) }
+func (r *running) preferredBlock() uint32 { return uint32(max(r.info().SectorSize, 4096)) }
 
 // left says of the end of input between messages that the client left.
 func left(err error) error {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,7 +49,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := checkInfo(info); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	r := &running{Server: s, info: info, disk: newAligned(s.Disk), tickets: make(chan struct{}, s.maxConns())}
+	r := &running{Server: s, disk: newAligned(s.Disk), tickets: make(chan struct{}, s.maxConns())}
+	r.latest.Store(&info)
 	defer r.disk.close()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -68,10 +70,23 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // running is a server that serves.
 type running struct {
 	*Server
-	info    Info
+	latest  atomic.Pointer[Info]
 	disk    *aligned
 	tickets chan struct{} // one for each client at most
 	conns   sync.WaitGroup
+}
+
+// info describes the disk as the latest client found it.
+func (r *running) info() *Info { return r.latest.Load() }
+
+// look finds out how large the disk is now: a client is told once, since NBD has no
+// message for it. Everything else about a disk stays as it was.
+func (r *running) look() {
+	now := *r.info()
+	now.Size = r.Disk.Info().Size
+	if checkInfo(now) == nil {
+		r.latest.Store(&now)
+	}
 }
 
 // accept starts a connection for every client until l fails. When that isn't ctx's
@@ -119,6 +134,7 @@ func (r *running) serve(ctx, work context.Context, sock net.Conn) {
 	if ctx.Err() != nil {
 		return
 	}
+	r.look()
 	err := negotiate(sock, r)
 	if err == nil {
 		sock.SetDeadline(time.Time{})

@@ -110,7 +110,7 @@ const (
 
 // BackKeys is what a back end publishes. The runtime adds what it needs for rings.
 type BackKeys struct {
-	// The most segments of an indirect request; absent where the back knows none. 0 stands for 256, which is also the most.
+	// The most segments of an indirect request; absent where the back knows none. 0 stands for 256, which is also the most; 11 or less for none, and isn't published.
 	FeatureMaxIndirectSegments uint32
 	FeatureBarrier             bool
 	FeatureFlushCache          bool
@@ -131,7 +131,9 @@ type BackKeys struct {
 }
 
 func (k BackKeys) publish(w *idc.KeyWriter) {
-	w.Uint("feature-max-indirect-segments", uint64(k.FeatureMaxIndirectSegments))
+	if k.FeatureMaxIndirectSegments > 11 {
+		w.Uint("feature-max-indirect-segments", uint64(k.FeatureMaxIndirectSegments))
+	}
 	w.Bool("feature-barrier", k.FeatureBarrier)
 	w.Bool("feature-flush-cache", k.FeatureFlushCache)
 	w.Bool("feature-discard", k.FeatureDiscard)
@@ -480,7 +482,6 @@ func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
 type Front struct {
 	end   *idc.Front
 	back  atomic.Pointer[BackKeys] // nil before the first connection
-	most  atomic.Uint32            // segments of a request, on this connection
 	slots []frontSlot              // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
@@ -508,7 +509,7 @@ func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f.encodeWriteBarrierFn, f.doneWriteBarrierFn = f.encodeWriteBarrier, f.doneWriteBarrier
 	f.encodeFlushFn, f.doneFlushFn = f.encodeFlush, f.doneFlush
 	f.encodeDiscardFn, f.doneDiscardFn = f.encodeDiscard, f.doneDiscard
-	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate}
+	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
 	return f
@@ -534,7 +535,7 @@ func (f *Front) Close() error { return f.end.Close() }
 // how many those were.
 func (f *Front) Poll() int { return f.end.Poll() }
 
-// Back returns what the back end published, as of the latest connection.
+// Back returns what the back end published last, on this connection or an earlier one.
 func (f *Front) Back() BackKeys {
 	if k := f.back.Load(); k != nil {
 		return *k
@@ -549,7 +550,7 @@ func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return int(f.most.Load()) * 4096 }
+func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
 
 func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 	k := readBackKeys(r)
@@ -557,9 +558,17 @@ func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 		return 0, err
 	}
 	f.back.Store(&k)
-	n := max(11, int(min(k.FeatureMaxIndirectSegments, 256)))
-	f.most.Store(uint32(n))
-	return n, nil
+	return max(11, int(min(k.FeatureMaxIndirectSegments, 256))), nil
+}
+
+// refresh takes up what the back end published anew while connected.
+func (f *Front) refresh(r *idc.KeyReader) (changed bool, err error) {
+	k := readBackKeys(r)
+	if err := r.Err(); err != nil {
+		return false, err
+	}
+	old := f.back.Swap(&k)
+	return old == nil || *old != k, nil
 }
 
 // offers returns what the back end publishes, as soon as that is known.
@@ -1063,13 +1072,27 @@ type DiscardRequest struct {
 	Flag         DiscardFlags
 }
 
+// Service is a device that is being served.
+type Service struct {
+	*idc.Service
+	server *server
+}
+
+// Update publishes keys instead of those that were published before, at once to front
+// ends that are connected: see Front.Back and idc.OnChange. What a front end has agreed
+// to stays so until it connects again. It doesn't block.
+func (s *Service) Update(keys BackKeys) {
+	s.server.set(keys)
+	s.Republish()
+}
+
 // Export serves back under name to every front end that asks, until the service is
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
-func Export(d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) *idc.Service {
-	keys.complete()
-	s := &server{back: back, keys: keys}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: keys.publish, Accept: accept, Handle: s.handle}
-	return idc.NewService(d, name, spec, opts...)
+func Export(d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) *Service {
+	s := &server{back: back}
+	s.set(keys)
+	spec := idc.BackSpec{Protocol: &protocol, Publish: s.publish, Accept: accept, Handle: s.handle}
+	return &Service{idc.NewService(d, name, spec, opts...), s}
 }
 
 // Serve is Export until ctx ends; requests that were taken are answered first.
@@ -1086,8 +1109,15 @@ func accept(r *idc.KeyReader) error {
 // server decodes and checks requests, has back serve them, and answers.
 type server struct {
 	back Back
-	keys BackKeys
+	keys atomic.Pointer[BackKeys] // what we publish; never nil
 }
+
+func (s *server) set(keys BackKeys) {
+	keys.complete()
+	s.keys.Store(&keys)
+}
+
+func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
 
 // handle serves one request.
 func (s *server) handle(r *idc.Request) {
@@ -1147,7 +1177,7 @@ func (s *server) readIndirect(r *idc.Request) {
 	var m requestIndirect
 	m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: OperationRead, status: StatusError}
-	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
+	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.Load().FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.Out); err == nil {
 			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
 			if data.Deliver() != nil {
@@ -1176,7 +1206,7 @@ func (s *server) writeIndirect(r *idc.Request) {
 	var m requestIndirect
 	m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: OperationWrite, status: StatusError}
-	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
+	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.Load().FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
 		if data, err := r.Map(idc.In); err == nil {
 			rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
 		}
@@ -1190,7 +1220,7 @@ func (s *server) writeBarrier(r *idc.Request) {
 	m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: m.operation, status: StatusError}
 	switch {
-	case !s.keys.FeatureBarrier:
+	case !s.keys.Load().FeatureBarrier:
 		rsp.status = StatusEopnotsupp
 	case takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)):
 		if data, err := r.Map(idc.In); err == nil {
@@ -1206,7 +1236,7 @@ func (s *server) flush(r *idc.Request) {
 	m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: m.operation, status: StatusError}
 	switch {
-	case !s.keys.FeatureFlushCache:
+	case !s.keys.Load().FeatureFlushCache:
 		rsp.status = StatusEopnotsupp
 	default:
 		rsp.status = s.back.Flush(r.Context(), FlushRequest{})
@@ -1220,7 +1250,7 @@ func (s *server) discard(r *idc.Request) {
 	ok := m.get(r.Slot(), abi)
 	rsp := response{id: m.id, operation: m.operation, status: StatusError}
 	switch {
-	case !s.keys.FeatureDiscard:
+	case !s.keys.Load().FeatureDiscard:
 		rsp.status = StatusEopnotsupp
 	case ok:
 		rsp.status = s.back.Discard(r.Context(), DiscardRequest{SectorNumber: m.sectorNumber, NrSectors: m.nrSectors, Flag: m.flag})

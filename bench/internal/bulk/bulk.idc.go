@@ -5,7 +5,6 @@ package bulk
 import (
 	"context"
 	"encoding/binary"
-	"sync/atomic"
 
 	"github.com/xenidc/idc/runtime/idc"
 )
@@ -283,8 +282,7 @@ func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
 // arguments; see the errors of package idc.
 type Front struct {
 	end   *idc.Front
-	most  atomic.Uint32 // segments of a request, on this connection
-	slots []frontSlot   // by Txn.Index
+	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
 	encodeSendFn, doneSendFn   func(*idc.Txn)
@@ -335,10 +333,9 @@ func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return int(f.most.Load()) * 4096 }
+func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
 
 func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
-	f.most.Store(257)
 	return 257, nil
 }
 

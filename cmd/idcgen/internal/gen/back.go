@@ -82,7 +82,7 @@ func (g *generator) export() {
 	keys, pass, init := "", "", "server{back: back}"
 	publish, accept := "func(*idc.KeyWriter) {}", "func(*idc.KeyReader) error { return nil }"
 	if g.hasKeys() {
-		keys, pass, init = "keys BackKeys, ", "keys, ", "server{back: back, keys: keys}"
+		keys, pass = "keys BackKeys, ", "keys, "
 	}
 	if len(g.keysOf(schema.Back)) > 0 {
 		publish = "keys.publish"
@@ -90,19 +90,33 @@ func (g *generator) export() {
 	if len(g.keysOf(schema.Front)) > 0 {
 		accept = "accept"
 	}
+	result := "*idc.Service"
+	if g.hasKeys() {
+		result = "*Service"
+		g.serviceType()
+	}
 	g.out.lines(`
 	// Export serves back under name to every front end that asks, until the service is
 	// closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 	`)
-	g.out.line("func Export(d idc.Domain, name string, %sback Back, opts ...idc.Option) *idc.Service {", keys)
-	if g.hasKeys() {
-		g.out.line("keys.complete()")
-	} else if len(g.keysOf(schema.Back)) > 0 {
+	g.out.line("func Export(d idc.Domain, name string, %sback Back, opts ...idc.Option) %s {", keys, result)
+	switch {
+	case g.hasKeys():
+		publish = "s.publish"
+		init = "server{back: back}"
+	case len(g.keysOf(schema.Back)) > 0:
 		publish = "BackKeys{}.publish"
 	}
 	g.out.line("s := &%s", init)
+	if g.hasKeys() {
+		g.out.line("s.set(keys)")
+	}
 	g.out.line("spec := idc.BackSpec{Protocol: &protocol, Publish: %s, Accept: %s, Handle: s.handle}", publish, accept)
-	g.out.line("return idc.NewService(d, name, spec, opts...)")
+	if g.hasKeys() {
+		g.out.line("return &Service{idc.NewService(d, name, spec, opts...), s}")
+	} else {
+		g.out.line("return idc.NewService(d, name, spec, opts...)")
+	}
 	g.out.line("}")
 	g.out.line("")
 	g.out.line("// Serve is Export until ctx ends; requests that were taken are answered first.")
@@ -122,9 +136,40 @@ func (g *generator) export() {
 	g.out.line("type server struct {")
 	g.out.line("back Back")
 	if g.hasKeys() {
-		g.out.line("keys BackKeys")
+		g.out.line("keys atomic.Pointer[BackKeys] // what we publish; never nil")
 	}
 	g.out.line("}")
+	g.out.line("")
+	if g.hasKeys() {
+		g.out.lines(`
+		func (s *server) set(keys BackKeys) {
+		keys.complete()
+		s.keys.Store(&keys)
+		}
+
+		func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
+		`)
+		g.out.line("")
+	}
+}
+
+// serviceType makes the type that knows what its keys are.
+func (g *generator) serviceType() {
+	g.out.lines(`
+	// Service is a device that is being served.
+	type Service struct {
+	*idc.Service
+	server *server
+	}
+
+	// Update publishes keys instead of those that were published before, at once to front
+	// ends that are connected: see Front.Back and idc.OnChange. What a front end has agreed
+	// to stays so until it connects again. It doesn't block.
+	func (s *Service) Update(keys BackKeys) {
+	s.server.set(keys)
+	s.Republish()
+	}
+	`)
 	g.out.line("")
 }
 
@@ -153,7 +198,7 @@ func (g *generator) serve(t *schema.Transaction, f *schema.Form, i int) {
 	g.out.line("rsp := %s{%s}", g.structName(f.Response), strings.Join(g.replyValues(f), ", "))
 	if t.Feature != nil && g.hasKeys() {
 		g.out.line("switch {")
-		g.out.line("case !s.keys.%s:", exported(t.Feature.Name))
+		g.out.line("case !s.keys.Load().%s:", exported(t.Feature.Name))
 		g.out.line("rsp.%s = %s", g.statusField(f), g.role(schema.Unsupported))
 		if cond := g.wellFormed(t, f); cond != "" {
 			g.out.line("case %s:", cond)
@@ -187,7 +232,7 @@ func (g *generator) wellFormed(t *schema.Transaction, f *schema.Form) string {
 			terms = append(terms, count+" > 0")
 		}
 		if f.Limit != nil && g.hasKeys() {
-			terms = append(terms, fmt.Sprintf("uint32(%s) <= s.keys.%s", count, exported(f.Limit.Name)))
+			terms = append(terms, fmt.Sprintf("uint32(%s) <= s.keys.Load().%s", count, exported(f.Limit.Name)))
 		}
 		take := "takeSegments"
 		if bind.Pages > 0 {

@@ -59,9 +59,6 @@ arguments; see the errors of package idc.`, g.p.Name))
 	if g.hasKeys() {
 		g.out.line("back atomic.Pointer[BackKeys] // nil before the first connection")
 	}
-	if g.maxSegments() > 0 {
-		g.out.line("most atomic.Uint32 // segments of a request, on this connection")
-	}
 	g.out.line("slots []frontSlot // by Txn.Index")
 	g.out.line("")
 	g.out.line("// Method values, bound once so that calls allocate nothing.")
@@ -101,7 +98,11 @@ func (g *generator) newFront() {
 	if len(g.keysOf(schema.Front)) > 0 {
 		publish = "FrontKeys{}.publish"
 	}
-	g.out.line("spec := idc.FrontSpec{Protocol: &protocol, Publish: %s, Negotiate: f.negotiate}", publish)
+	refresh := ""
+	if g.hasKeys() {
+		refresh = ", Refresh: f.refresh"
+	}
+	g.out.line("spec := idc.FrontSpec{Protocol: &protocol, Publish: %s, Negotiate: f.negotiate%s}", publish, refresh)
 	g.out.lines(`
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -136,7 +137,7 @@ func (g *generator) frontMethods() {
 	g.out.line("")
 	if g.hasKeys() {
 		g.out.lines(`
-		// Back returns what the back end published, as of the latest connection.
+		// Back returns what the back end published last, on this connection or an earlier one.
 		func (f *Front) Back() BackKeys {
 		if k := f.back.Load(); k != nil {
 		return *k
@@ -157,7 +158,7 @@ func (g *generator) frontMethods() {
 	// MaxBulk is how many bytes one request carries, as of the latest connection, and so
 	// the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 	// begin with a page may need a page more.
-	func (f *Front) MaxBulk() int { return int(f.most.Load()) * %d }
+	func (f *Front) MaxBulk() int { return f.end.MaxSegments() * %d }
 	`, schema.PageSize))
 	g.out.line("")
 }
@@ -166,9 +167,6 @@ func (g *generator) frontMethods() {
 func (g *generator) negotiate() {
 	if len(g.keysOf(schema.Back)) == 0 {
 		g.out.line("func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {")
-		if g.maxSegments() > 0 {
-			g.out.line("f.most.Store(%d)", g.maxSegments())
-		}
 		g.out.line("return %d, nil", g.maxSegments())
 		g.out.line("}")
 		g.out.line("")
@@ -195,12 +193,24 @@ func (g *generator) negotiate() {
 	if g.maxSegments() == 0 {
 		g.out.line("return 0, nil")
 	} else {
-		g.out.line("n := %s", n)
-		g.out.line("f.most.Store(uint32(n))")
-		g.out.line("return n, nil")
+		g.out.line("return %s, nil", n)
 	}
 	g.out.line("}")
 	g.out.line("")
+	if g.hasKeys() {
+		g.out.lines(`
+		// refresh takes up what the back end published anew while connected.
+		func (f *Front) refresh(r *idc.KeyReader) (changed bool, err error) {
+		k := readBackKeys(r)
+		if err := r.Err(); err != nil {
+		return false, err
+		}
+		old := f.back.Swap(&k)
+		return old == nil || *old != k, nil
+		}
+		`)
+		g.out.line("")
+	}
 }
 
 // call makes the methods of one transaction.

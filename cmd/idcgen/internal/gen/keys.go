@@ -80,7 +80,7 @@ func (g *generator) keyDoc(k *schema.Key) {
 	doc := k.Doc
 	switch {
 	case g.isLimit(k):
-		doc = strings.TrimSpace(doc + fmt.Sprintf(" 0 stands for %d, which is also the most.", g.maxSegments()))
+		doc = strings.TrimSpace(doc + fmt.Sprintf(" 0 stands for %d, which is also the most; %d or less for none, and isn't published.", g.maxSegments(), g.direct()))
 	case k.Default != nil && k.Default.Key != nil:
 		doc = strings.TrimSpace(doc + fmt.Sprintf(" 0 stands for %s.", exported(k.Default.Key.Name)))
 	}
@@ -110,6 +110,10 @@ func (g *generator) publish(side schema.Side, name string) {
 			continue
 		}
 		switch {
+		case g.isLimit(k):
+			g.out.line("if %s > %d {", v, g.direct())
+			g.out.line("w.Uint(%q, %s)", k.Name, unsigned(g.goType(k.Type), "uint64", v))
+			g.out.line("}")
 		case k.Type.Kind == schema.Bool:
 			g.out.line("w.Bool(%q, %s)", k.Name, v)
 		case k.Form == schema.Text:
