@@ -19,7 +19,7 @@ const grace = 5 * time.Second
 
 type attachCmd struct {
 	Name    string        `short:"n" placeholder:"NAME" help:"Name that the disk is served under; with --vdev, what NBD clients call it."`
-	Backend int           `default:"-1" placeholder:"DOMID" help:"Domain that serves the disk, with --vdev."`
+	Backend *uint16       `placeholder:"DOMID" help:"Domain that serves the disk, with --vdev."`
 	Vdev    vdev          `placeholder:"N" help:"Number of the disk that a toolstack made for this domain, or its name: 51712 or xvda. A privileged domain makes it where it isn't there."`
 	Type    string        `name:"backend-type" default:"idcvbd" placeholder:"TYPE" help:"Back end's type of a disk that is made; Linux's driver serves vbd."`
 	Params  string        `placeholder:"TEXT" help:"What the back end shall serve of a disk that is made: an image."`
@@ -96,9 +96,9 @@ func (c *attachCmd) Run(e *env) (err error) {
 // check makes sense of the flags.
 func (c *attachCmd) check() error {
 	switch {
-	case c.Vdev == 0 && c.Backend < 0 && c.Name == "":
+	case c.Vdev == 0 && c.Backend == nil && c.Name == "":
 		return usagef("which disk? write --name NAME, or --backend DOMID --vdev N")
-	case (c.Vdev == 0) != (c.Backend < 0):
+	case (c.Vdev == 0) != (c.Backend == nil):
 		return usagef("--backend and --vdev go together: the domain that serves the disk, and the disk's number")
 	case c.Name == "":
 		c.Name = c.Vdev.String()
@@ -111,7 +111,7 @@ func (c *attachCmd) make(ctx context.Context, e *env, dom idc.Domain) (remove fu
 	if c.Vdev == 0 {
 		return func() error { return nil }, nil
 	}
-	return e.assign(ctx, dom, assignment(idc.DomID(c.Backend), dom.ID(), c.Vdev, c.Type, c.Params, "w"), false)
+	return e.assign(ctx, dom, assignment(idc.DomID(*c.Backend), dom.ID(), c.Vdev, c.Type, c.Params, "w"), false)
 }
 
 // open waits until the disk is there.
@@ -120,7 +120,7 @@ func (c *attachCmd) open(ctx context.Context, e *env, dom idc.Domain) (*blk.Fron
 	defer cancel()
 	opts := c.options(e)
 	if c.Vdev != 0 {
-		opts = append(opts, idc.Device(idc.DomID(c.Backend), int(c.Vdev)))
+		opts = append(opts, idc.Device(idc.DomID(*c.Backend), int(c.Vdev)))
 	}
 	front, err := blk.Open(ctx, dom, c.Name, opts...)
 	if err != nil {

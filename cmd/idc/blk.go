@@ -55,7 +55,7 @@ type frontFlags struct {
 	Queues        int    `default:"1" group:"What the front end uses:" help:"Rings to ask for."`
 	RingPageOrder int    `default:"2" group:"What the front end uses:" placeholder:"N" help:"Pages of a ring, as a power of two: 0 to 4."`
 	ABI           string `name:"abi" group:"What the front end uses:" placeholder:"NAME" help:"Layout of the slots: x86_64-abi, x86_32-abi or arm-abi (default: this machine's)."`
-	Persistent    bool   `default:"true" negatable:"" group:"What the front end uses:" help:"Let the back end keep pages mapped."`
+	NoPersistent  bool   `group:"What the front end uses:" help:"Have the back end map pages for each request anew."`
 	Indirect      int    `default:"256" group:"What the front end uses:" placeholder:"N" help:"Most pages of one request; 11 or less need no indirect requests."`
 }
 
@@ -64,13 +64,13 @@ func (f frontFlags) options(e *env) []idc.Option {
 	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
 	return []idc.Option{
 		keys.Option(), idc.Queues(f.Queues), idc.RingOrder(f.RingPageOrder), idc.SpeakABI(f.ABI),
-		idc.PersistentGrants(f.Persistent), idc.MaxSegments(f.Indirect), idc.Logger(e.log),
+		idc.PersistentGrants(!f.NoPersistent), idc.MaxSegments(f.Indirect), idc.Logger(e.log),
 	}
 }
 
 // frontOptions are the options of a front end that nobody chose any for.
 func frontOptions(e *env, queues int) []idc.Option {
-	return frontFlags{Queues: queues, RingPageOrder: 2, Persistent: true, Indirect: 256}.options(e)
+	return frontFlags{Queues: queues, RingPageOrder: 2, Indirect: 256}.options(e)
 }
 
 // backFlags choose what a back end offers. They are named after the keys of the
@@ -78,14 +78,14 @@ func frontOptions(e *env, queues int) []idc.Option {
 type backFlags struct {
 	Queues           int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most rings that a front end may have."`
 	MaxRingPageOrder int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most pages of a ring, as a power of two: 0 to 4."`
-	Persistent       bool `default:"true" negatable:"" group:"What the back end offers:" help:"Keep front ends' pages mapped."`
+	NoPersistent     bool `group:"What the back end offers:" help:"Keep no pages of front ends mapped between requests."`
 	Indirect         int  `default:"256" group:"What the back end offers:" placeholder:"N" help:"Most pages of one request; 11 or less for no indirect requests."`
-	Discard          bool `default:"true" negatable:"" group:"What the back end offers:" help:"Let front ends free storage, where the image can."`
+	NoDiscard        bool `group:"What the back end offers:" help:"Don't let front ends free storage."`
 }
 
 func (b backFlags) options(e *env) []idc.Option {
 	return []idc.Option{
-		idc.Queues(b.Queues), idc.RingOrder(b.MaxRingPageOrder), idc.PersistentGrants(b.Persistent),
+		idc.Queues(b.Queues), idc.RingOrder(b.MaxRingPageOrder), idc.PersistentGrants(!b.NoPersistent),
 		idc.Fronts(1), idc.Logger(e.log),
 	}
 }
@@ -93,6 +93,6 @@ func (b backFlags) options(e *env) []idc.Option {
 // restrict turns keys off.
 func (b backFlags) restrict(keys blk.BackKeys) blk.BackKeys {
 	keys.FeatureMaxIndirectSegments = min(keys.FeatureMaxIndirectSegments, uint32(max(b.Indirect, 1)))
-	keys.FeatureDiscard = keys.FeatureDiscard && b.Discard
+	keys.FeatureDiscard = keys.FeatureDiscard && !b.NoDiscard
 	return keys
 }

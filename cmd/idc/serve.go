@@ -31,7 +31,7 @@ const takenTime = 3 * time.Second
 type serveCmd struct {
 	Images     []string `arg:"" optional:"" name:"image" help:"Disk image, a file or block device; NAME=IMAGE to serve several."`
 	Name       string   `short:"n" placeholder:"NAME" help:"Name of the disk, when there is one."`
-	Domain     int      `default:"-1" placeholder:"DOMID" help:"Serve the disk to that domain, as --vdev, instead of under a name."`
+	Domain     *uint16  `placeholder:"DOMID" help:"Serve the disk to that domain, as --vdev, instead of under a name."`
 	Vdev       vdev     `placeholder:"N" help:"Number or name of the disk in the domain: 51712 or xvda. A privileged domain makes it where no toolstack has."`
 	Watch      bool     `help:"Serve every disk that a toolstack assigns to our type of back end in this domain, as they come and go."`
 	Type       string   `name:"backend-type" default:"idcvbd" placeholder:"TYPE" help:"Type of back end that --vdev and --watch serve."`
@@ -119,7 +119,7 @@ const measureTime = time.Second
 func (c *serveCmd) check() error {
 	numbered := c.Vdev != 0
 	switch {
-	case numbered != (c.Domain >= 0):
+	case numbered != (c.Domain != nil):
 		return usagef("--domain and --vdev go together: the domain that gets the disk, and the disk's number there")
 	case c.Watch && (numbered || c.Name != "" || len(c.Images) > 0):
 		return usagef("with --watch, the toolstack says what to serve: leave images, --name and --vdev away")
@@ -158,7 +158,7 @@ func (s *server) startNumbered(ctx context.Context) error {
 	if c.ReadOnly {
 		mode = "r"
 	}
-	a := assignment(s.dom.ID(), idc.DomID(c.Domain), c.Vdev, c.Type, path, mode)
+	a := assignment(s.dom.ID(), idc.DomID(*c.Domain), c.Vdev, c.Type, path, mode)
 	d, err := s.open(source{name: cmp.Or(c.Name, c.Vdev.String()), path: path, readOnly: c.ReadOnly, discard: true, at: a})
 	if err != nil {
 		return err

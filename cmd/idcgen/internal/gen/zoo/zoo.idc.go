@@ -692,7 +692,6 @@ func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
 type Front struct {
 	end   *idc.Front
 	back  atomic.Pointer[BackKeys] // nil before the first connection
-	most  atomic.Uint32            // segments of a request, on this connection
 	slots []frontSlot              // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
@@ -732,7 +731,7 @@ func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f.encodeInviteFn, f.doneInviteFn = f.encodeInvite, f.doneInvite
 	f.encodeWeighFn, f.doneWeighFn = f.encodeWeigh, f.doneWeigh
 	f.encodeCloseCallFn, f.doneCloseCallFn = f.encodeCloseCall, f.doneCloseCall
-	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate}
+	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
 	return f
@@ -758,7 +757,7 @@ func (f *Front) Close() error { return f.end.Close() }
 // how many those were.
 func (f *Front) Poll() int { return f.end.Poll() }
 
-// Back returns what the back end published, as of the latest connection.
+// Back returns what the back end published last, on this connection or an earlier one.
 func (f *Front) Back() BackKeys {
 	if k := f.back.Load(); k != nil {
 		return *k
@@ -773,7 +772,7 @@ func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return int(f.most.Load()) * 4096 }
+func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
 
 func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 	k := readBackKeys(r)
@@ -781,9 +780,17 @@ func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 		return 0, err
 	}
 	f.back.Store(&k)
-	n := 17
-	f.most.Store(uint32(n))
-	return n, nil
+	return 17, nil
+}
+
+// refresh takes up what the back end published anew while connected.
+func (f *Front) refresh(r *idc.KeyReader) (changed bool, err error) {
+	k := readBackKeys(r)
+	if err := r.Err(); err != nil {
+		return false, err
+	}
+	old := f.back.Swap(&k)
+	return old == nil || *old != k, nil
 }
 
 // offers returns what the back end publishes, as soon as that is known.
@@ -1232,13 +1239,27 @@ type InviteResponse struct {
 	Note string
 }
 
+// Service is a device that is being served.
+type Service struct {
+	*idc.Service
+	server *server
+}
+
+// Update publishes keys instead of those that were published before, at once to front
+// ends that are connected: see Front.Back and idc.OnChange. What a front end has agreed
+// to stays so until it connects again. It doesn't block.
+func (s *Service) Update(keys BackKeys) {
+	s.server.set(keys)
+	s.Republish()
+}
+
 // Export serves back under name to every front end that asks, until the service is
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
-func Export(d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) *idc.Service {
-	keys.complete()
-	s := &server{back: back, keys: keys}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: keys.publish, Accept: accept, Handle: s.handle}
-	return idc.NewService(d, name, spec, opts...)
+func Export(d idc.Domain, name string, keys BackKeys, back Back, opts ...idc.Option) *Service {
+	s := &server{back: back}
+	s.set(keys)
+	spec := idc.BackSpec{Protocol: &protocol, Publish: s.publish, Accept: accept, Handle: s.handle}
+	return &Service{idc.NewService(d, name, spec, opts...), s}
 }
 
 // Serve is Export until ctx ends; requests that were taken are answered first.
@@ -1255,8 +1276,15 @@ func accept(r *idc.KeyReader) error {
 // server decodes and checks requests, has back serve them, and answers.
 type server struct {
 	back Back
-	keys BackKeys
+	keys atomic.Pointer[BackKeys] // what we publish; never nil
 }
+
+func (s *server) set(keys BackKeys) {
+	keys.complete()
+	s.keys.Store(&keys)
+}
+
+func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
 
 // handle serves one request.
 func (s *server) handle(r *idc.Request) {
@@ -1341,7 +1369,7 @@ func (s *server) invite(r *idc.Request) {
 	ok := m.get(r.Slot())
 	rsp := inviteResponse{id: m.id, status: idc.Malformed}
 	switch {
-	case !s.keys.FeatureGuests:
+	case !s.keys.Load().FeatureGuests:
 		rsp.status = idc.Unsupported
 	case ok:
 		result, err := s.back.Invite(r.Context(), InviteRequest{Who: m.who, Port: m.port, Name: m.name})
