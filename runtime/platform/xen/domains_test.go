@@ -24,6 +24,7 @@ import (
 
 var (
 	serveFlag = flag.Bool("serve", false, "be the other domain of TestDomains: in a domU, again and again")
+	joinFlag  = flag.String("join", "", "only join, with this store, and say why that fails")
 	peerFlag  = flag.Int("peer", 0, "the number of the domain in which -serve runs")
 )
 
@@ -31,6 +32,11 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if *serveFlag {
 		fmt.Fprintln(os.Stderr, "serve:", serve())
+		os.Exit(1)
+	}
+	if *joinFlag != "" {
+		_, err := xen.Join(context.Background(), xen.WithStore(*joinFlag))
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

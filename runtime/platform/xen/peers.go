@@ -211,7 +211,9 @@ func (r *registry) watch() *store.Watch {
 	}
 	w, err := c.Watch(ctx, store.ReleaseDomain)
 	if err != nil {
-		r.hangUp()
+		if c.Err() != nil { // not merely refused
+			r.hangUp()
+		}
 		return nil
 	}
 	return w
