@@ -23,7 +23,12 @@ import (
 //   - it takes a WATCH of the same path and token twice, and an UNWATCH of nothing:
 //     both are refused here, with EEXIST and ENOENT;
 //   - the header of an event holds whatever was on the kernel's stack: cleared;
-//   - the first event may overtake the answer to its WATCH: held back.
+//   - the first event may overtake the answer to its WATCH: held back;
+//   - a WATCH or UNWATCH that is written while an answer to the same descriptor is
+//     on its way stops the store for the whole domain, for ever: the write holds the
+//     descriptor's lock (msgbuffer_mutex) until the store has answered, and the only
+//     thread that brings answers (xenbus_thread, in xenbus_dev_queue_reply) waits for
+//     that lock. So both are written only when nothing else is owed.
 //
 // Both directions:
 //
@@ -43,6 +48,7 @@ type xenbus struct {
 	inbox  []byte // whole messages, the first perhaps begun
 	err    error  // why nothing more comes
 	closed bool
+	owed   int                   // answers that the device owes us, but to WATCH and UNWATCH
 	known  map[watchKey]struct{} // the watches that are set, or asked for
 	asked  map[uint32]*asking    // those without an answer yet, by req_id
 }
@@ -136,10 +142,18 @@ func (x *xenbus) Write(msg []byte) (int, error) {
 		return len(msg), x.answer(h, unix.E2BIG)
 	}
 	if h.typ != store.TypeWatch && h.typ != store.TypeUnwatch {
-		return x.dev.Write(msg)
+		x.owe(1)
+		n, err := x.dev.Write(msg)
+		if err != nil {
+			x.owe(-1)
+		}
+		return n, err
 	}
 	if e := x.ask(h, msg[store.HeaderSize:]); e != 0 {
 		return len(msg), x.answer(h, e)
+	}
+	if err := x.settled(); err != nil {
+		return 0, err
 	}
 	n, err := x.dev.Write(msg)
 	var errno unix.Errno
@@ -150,6 +164,22 @@ func (x *xenbus) Write(msg []byte) (int, error) {
 		return len(msg), x.answer(h, errno)
 	}
 	return n, err
+}
+
+func (x *xenbus) owe(n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.owed += n
+}
+
+// settled waits until nothing is owed.
+func (x *xenbus) settled() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.owed > 0 && x.err == nil {
+		x.moved.Wait()
+	}
+	return x.err
 }
 
 // ask notes a request about a watch, or says what the store would say about it. The
@@ -220,6 +250,11 @@ func (x *xenbus) arrived(msg []byte) bool {
 	h, _ := parseMessage(msg)
 	if h.typ == store.TypeWatchEvent {
 		return x.event(msg)
+	}
+	if h.typ != store.TypeWatch && h.typ != store.TypeUnwatch {
+		x.owed--
+		x.moved.Broadcast()
+		return x.deliver(msg)
 	}
 	a := x.settle(h.req, h.typ == store.TypeWatch)
 	if !x.deliver(msg) {

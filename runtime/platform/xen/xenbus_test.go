@@ -67,6 +67,8 @@ type fakeDevice struct {
 	tokens  int
 	watches map[string]watchKey // by the token that the store sees
 	waiting map[uint32]chan unix.Errno
+	owed    int  // answers on their way
+	stuck   bool // a WATCH was written meanwhile: on a real kernel, the end of the store
 	once    sync.Once
 	gone    chan struct{}
 }
@@ -85,6 +87,9 @@ func newDevice(t *testing.T) *fakeDevice {
 	t.Cleanup(func() {
 		d.Close()
 		wg.Wait()
+		if d.stuck {
+			t.Error("a WATCH or UNWATCH was written while the device owed an answer: a real one never answers again")
+		}
 	})
 	return d
 }
@@ -117,6 +122,9 @@ func (d *fakeDevice) relay() {
 			w <- errnoNamed(h, msg)
 			continue
 		}
+		d.mu.Lock()
+		d.owed--
+		d.mu.Unlock()
 		d.out <- append([]byte(nil), msg...)
 	}
 }
@@ -160,6 +168,13 @@ func (d *fakeDevice) Write(msg []byte) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("not one whole message: %d bytes", len(msg))
 	}
+	d.mu.Lock()
+	if h.typ == store.TypeWatch || h.typ == store.TypeUnwatch {
+		d.stuck = d.stuck || d.owed > 0
+	} else {
+		d.owed++
+	}
+	d.mu.Unlock()
 	switch h.typ {
 	case store.TypeWatch:
 		return d.watch(h, msg)
@@ -277,6 +292,38 @@ func TestXenbusWatch(t *testing.T) {
 	if h, p := receive(t, x); h.typ != store.TypeError || h.req != 10 || p != "EINVAL\x00" {
 		t.Errorf("a watch without an end: %+v %q", h, p)
 	}
+}
+
+// TestXenbusWatchesWaitTheirTurn: a client that does many things at once doesn't stop
+// the device.
+func TestXenbusWatchesWaitTheirTurn(t *testing.T) {
+	testenv.Leaks(t)
+	c := onDevice(t)
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 10 {
+				path := fmt.Sprintf("/a/%d", i)
+				if i%4 != 0 {
+					if err := c.Write(ctx, store.NoTx, path, "x"); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				w, err := c.Watch(ctx, path)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if _, err := w.Next(ctx); err != nil {
+					t.Error(err)
+				}
+				w.Close()
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestXenbusHoldsLittle: events that come before the answer don't pile up.
