@@ -1,7 +1,7 @@
 # Everything here is a shell line that can be run by hand, too: the work is done by
 # go and by scripts/.
 
-.PHONY: help test lint generate fuzz e2e bench demo build clean
+.PHONY: help test lint generate fuzz e2e lab bench demo build clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -21,6 +21,9 @@ fuzz: ## Run every fuzz target; FUZZTIME=1m for longer than 3 seconds each
 
 e2e: ## End to end: disks used by NBD clients, file systems and the C store tools
 	@scripts/test packages e2e
+
+lab: ## Real Xen in an emulator, as docs/lab.md tells; SCENARIO=name for one scenario
+	@scripts/test packages lab
 
 bench: ## Measure, beside a raw socket and gRPC; BENCHFLAGS="--json --runs 9" and the like
 	@cd bench && go run . $(BENCHFLAGS)

@@ -148,6 +148,7 @@ type domuUpCmd struct {
 	Name   string `arg:"" help:"Its name."`
 	Memory int    `help:"MiB." default:"192"`
 	VCPUs  int    `name:"vcpus" help:"Processors." default:"1"`
+	Kernel string `help:"Added to the kernel's command line."`
 }
 
 func (d *domuUpCmd) Run(ctx context.Context, c *cli) error {
@@ -156,7 +157,7 @@ func (d *domuUpCmd) Run(ctx context.Context, c *cli) error {
 		return err
 	}
 	defer m.Close()
-	dom, err := m.StartDomain(ctx, lab.PV{Name: d.Name, Memory: d.Memory, VCPUs: d.VCPUs})
+	dom, err := m.StartDomain(ctx, lab.PV{Name: d.Name, Memory: d.Memory, VCPUs: d.VCPUs, Kernel: d.Kernel})
 	if err == nil {
 		fmt.Println(dom.ID)
 	}
@@ -194,4 +195,7 @@ func (*logCmd) Run(c *cli) error {
 
 type dirCmd struct{}
 
-func (*dirCmd) Run(c *cli) { fmt.Println(c.Dir) }
+func (*dirCmd) Run(c *cli) error {
+	_, err := fmt.Println(c.Dir)
+	return err
+}
