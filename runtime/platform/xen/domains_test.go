@@ -305,6 +305,9 @@ func TestDomains(t *testing.T) {
 			f.run(t, o)
 			// The process dies with everything connected; the next test meets another.
 			pid = o.pid
+			if err := o.c.Remove(t.Context(), store.NoTx, o.path(keyServing)); err != nil {
+				t.Error(err)
+			}
 			o.m.Store32(orderAt, orderDie)
 			o.ch.Notify()
 		})
