@@ -51,7 +51,10 @@ type Client struct {
 type Option func(*Client)
 
 // XenbusDevice makes the client obey the kernel's device (/dev/xen/xenbus): payloads of
-// at most MaxDevicePayload bytes, and a refused WATCH that is told by a failed write.
+// at most MaxDevicePayload bytes, and a refused WATCH that is told by a failed write. It
+// doesn't keep a WATCH from being written while an answer is on its way, which stops
+// the device for the whole domain (docs/xen.md): platform/xen's DialStore does, and
+// needs no option.
 func XenbusDevice() Option {
 	return func(c *Client) {
 		c.device = true
