@@ -2,6 +2,7 @@ package idc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -222,10 +223,9 @@ func closePools(links []*transport.Link) {
 
 func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments int) (*transport.Link, error) {
 	p := l.spec.Protocol
-	pages := min(pageLimit, q.Pages(k.ring.Slots(), segments))
-	pool, err := grant.NewPool(l.dom, l.at.peer, max(pages, 1), platform.ReadWrite)
+	pool, err := l.newPool(min(pageLimit, q.Pages(k.ring.Slots(), segments)), q.Pages(1, segments))
 	if err != nil {
-		return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", pages, shm.PageSize, err)
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,6 +233,24 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.at.peer),
 		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.at.dev, Failed: failed(l.failure),
 	}, nil
+}
+
+// newPool grants pages for bulk data: so many as wanted, or as the platform has, since
+// gntalloc allows a whole system 1024 by default; but no fewer than a request may need.
+func (l *frontLife) newPool(want, least int) (*grant.Pool, error) {
+	want, least = max(want, 1), max(least, 1)
+	for pages := want; ; pages = max(pages/2, least) {
+		pool, err := grant.NewPool(l.dom, l.at.peer, pages, platform.ReadWrite)
+		switch {
+		case err == nil && pages < want:
+			l.log.Info("fewer pages for bulk data than would be best", "want", want, "got", pages)
+			return pool, nil
+		case err == nil:
+			return pool, nil
+		case pages <= least || !errors.Is(err, platform.ErrNoSpace):
+			return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", pages, shm.PageSize, err)
+		}
+	}
 }
 
 // setUp lets Connected return.
