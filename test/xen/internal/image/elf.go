@@ -142,7 +142,7 @@ func sortModules(files map[string]string, wanted ...string) ([]string, error) {
 }
 
 // moduleDepends reads which modules one depends on: its section .modinfo is
-// KEY=VALUE, each ended by a zero byte. Soft ones, which ext4 has for its checksums, count.
+// KEY=VALUE, each ended by a zero byte.
 func moduleDepends(file string) ([]string, error) {
 	f, err := elf.Open(file)
 	if err != nil {
@@ -162,12 +162,6 @@ func moduleDepends(file string) ([]string, error) {
 		if list, ok := strings.CutPrefix(entry, "depends="); ok && list != "" {
 			deps = append(deps, strings.Split(list, ",")...)
 		}
-		if list, ok := strings.CutPrefix(entry, "softdep=pre: "); ok {
-			deps = append(deps, softModules[list]...)
-		}
 	}
 	return deps, nil
 }
-
-// softModules names modules for soft dependencies, which are named by alias.
-var softModules = map[string][]string{"crc32c": {"crc32c_generic"}}

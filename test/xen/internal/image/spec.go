@@ -58,10 +58,11 @@ var stubs = []string{
 	"libpmem.so.1", "libpmemblk.so.1", "libicuuc.so.72",
 }
 
-// modules are loaded by both, with their parameters.
+// modules are loaded by both, with their parameters. What they depend on comes by
+// itself, but for crc32c, which ext4 asks the kernel for by the name of its algorithm.
 var modules = []string{
 	"xen-evtchn", "xen-gntdev", "xen-gntalloc limit=4096", "xen-privcmd", "xenfs",
-	"ext4", "loop",
+	"crc32c_generic", "ext4", "loop",
 }
 
 // dom0Modules are loaded by dom0 after modules. Each RAM disk takes memory only

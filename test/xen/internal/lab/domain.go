@@ -46,11 +46,11 @@ func (m *Machine) Domain(t testing.TB, pv PV) *Domain {
 	defer cancel()
 	d, err := m.StartDomain(ctx, pv)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, m.logs(pv.Name))
+		t.Fatalf("%v\n%s", err, m.console(pv.Name))
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(d.kernelLog())
+			t.Log(d.tail("the kernel's log", "dmesg") + m.console(d.name))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
@@ -81,6 +81,7 @@ on_crash = "destroy"
 	}
 	script := fmt.Sprintf(`set -e
 n=%s; b=/run/lab/$n
+! xl domid $n >/dev/null 2>&1 || xl destroy $n # left by a run that was killed
 cp /lab/domu.cpio $b.img
 mkdir -p %s && cd %[2]s && find . | cpio -o -H newc 2>/dev/null >>$b.img
 xl create -q $b.cfg >&2

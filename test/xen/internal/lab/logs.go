@@ -28,20 +28,33 @@ func (s *Shell) tail(title, line string) string {
 	return fmt.Sprintf("--- %s: %s:\n%s", s.name, title, r.Stdout)
 }
 
-// logs returns what the hypervisor and dom0's kernel said, and what the named
-// domU printed on its console, if there is a name.
-func (m *Machine) logs(domain string) string {
-	var b strings.Builder
-	b.WriteString(m.tail("the hypervisor's log", "xl dmesg"))
-	b.WriteString(m.tail("the kernel's log", "dmesg"))
-	if domain != "" {
-		b.WriteString(m.tail("the console of "+domain, "cat /run/lab/"+domain+".log /run/lab/"+domain+".err"))
-	}
-	return b.String()
+// logs returns what the hypervisor said since dom0 was up, and dom0's kernel since a
+// time of its clock, in seconds.
+func (m *Machine) logs(since string) string {
+	return m.tail("the hypervisor's log", "xl dmesg") + m.tail("the kernel's log", kernelSince(since))
 }
 
-// kernelLog returns the domU's own log, and what its console showed.
-func (d *Domain) kernelLog() string {
-	return d.tail("the kernel's log", "dmesg") +
-		d.machine.tail("the console of "+d.name, "cat /run/lab/"+d.name+".log /run/lab/"+d.name+".err")
+// kernelSince is a command for the kernel's log from a time on, whose lines begin
+// with [SECONDS].
+func kernelSince(since string) string {
+	return fmt.Sprintf("dmesg | awk -F '[][ ]+' '$2 >= %s'", orZero(since))
+}
+
+func orZero(s string) string {
+	if s == "" {
+		return "0"
+	}
+	return s
+}
+
+// uptime returns the seconds since the domain booted.
+func (s *Shell) uptime(t testing.TB) string {
+	t.Helper()
+	return strings.TrimSpace(s.Run(t, "cut -d' ' -f1 /proc/uptime"))
+}
+
+// console returns what a domU printed on its console besides its agent's frames, and
+// why the agent's line broke, if it did.
+func (m *Machine) console(domain string) string {
+	return m.tail("the console of "+domain, "cat /run/lab/"+domain+".log /run/lab/"+domain+".err")
 }

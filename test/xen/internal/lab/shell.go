@@ -68,6 +68,22 @@ func (s *Shell) Run(t testing.TB, line string) string {
 	return r.Stdout
 }
 
+// Await runs a command line with sh again and again until it succeeds. The test
+// fails after CommandTimeout.
+func (s *Shell) Await(t testing.TB, line string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), CommandTimeout)
+	defer cancel()
+	// The loop runs in the guest: a turn costs no trip over the line.
+	r, err := s.Exec(ctx, "until { "+line+"\n} >/dev/null 2>&1; do sleep 0.05; done")
+	if err == nil {
+		err = r.Err()
+	}
+	if err != nil {
+		t.Fatalf("%s: waiting for %s: %v", s.name, line, err)
+	}
+}
+
 // Put writes a file with the given permissions.
 func (s *Shell) Put(t testing.TB, path string, content []byte, perm os.FileMode) {
 	t.Helper()

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,9 +61,10 @@ func Open(t testing.TB) *Machine {
 		t.Fatalf("the lab isn't there: %v", shared.err)
 	}
 	m := shared.machine
+	since := m.uptime(t)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(m.logs(""))
+			t.Log(m.logs(since))
 		}
 	})
 	return m
@@ -114,6 +114,6 @@ func (s *Shell) RunTestBinary(t *testing.T, name, flags string) {
 	}
 	report(t, r.Stdout)
 	if err := r.Err(); err != nil {
-		t.Error(errors.Join(fmt.Errorf("%s: %s: %w", s.name, name, err)), r.Stderr)
+		t.Errorf("%s: %s: %v\n%s", s.name, name, err, r.Stderr)
 	}
 }
