@@ -29,9 +29,10 @@ func loadModules(list string) error {
 	return lines.Err()
 }
 
-// LoadModule loads one of the image's modules. One that is there already is fine.
+// LoadModule loads one of the image's modules, in whose name - and _ are the same. One
+// that is there already is fine.
 func LoadModule(name, params string) error {
-	f, err := os.Open("/lab/modules/" + name + ".ko")
+	f, err := os.Open("/lab/modules/" + strings.ReplaceAll(name, "_", "-") + ".ko")
 	if err != nil {
 		return err
 	}
