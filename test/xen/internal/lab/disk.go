@@ -178,21 +178,21 @@ func (a *Attached) Detach(t testing.TB) {
 func (a *Attached) remove(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+logTimeout)
 	defer cancel()
-	r, err := a.m.Exec(ctx, fmt.Sprintf(`b=%s; f=%s
-if xenstore-exists $b/state && xenstore-exists $f/state && [ "$(xenstore-read $f/state)" != 1 ]; then
-	xenstore-write $b/online 0 $b/state %s
-fi
-n=0
-while [ $n -lt %d ] && xenstore-exists $b/state && case "$(xenstore-read $b/state)" in %[3]s|%[5]s) true;; *) false;; esac; do
-	[ "$(xenstore-read $b/state)" = %[5]s ] && break
-	sleep 0.1; n=$((n+1))
-done
+	r, err := a.m.Exec(ctx, fmt.Sprintf(`b=%[1]s; f=%[2]s
+state() { xenstore-read $1/state 2>/dev/null; }
+case "$(state $f),$(state $b)" in
+,*|*,|%[3]s,*|*,%[4]s) ;;  # nobody uses it
+*)
+	xenstore-write $b/online 0 $b/state %[5]s
+	end=$(($(date +%%s) + %[6]d))
+	while [ "$(state $b)" = %[5]s ] && [ $(date +%%s) -lt $end ]; do sleep 0.1; done
+esac
 for p in $b $f; do
 	xenstore-exists $p && xenstore-rm $p
 	p=${p%%/*}
 	xenstore-exists $p && [ -z "$(xenstore-list $p)" ] && xenstore-rm $p
 done
-true`, a.BackPath, a.FrontPath, Closing, int(grace/(100*time.Millisecond)), Closed))
+true`, a.BackPath, a.FrontPath, Initialising, Closed, Closing, int(grace/time.Second)))
 	if err == nil {
 		err = r.Err()
 	}
