@@ -1,0 +1,153 @@
+package xen
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/xenidc/idc/test/xen/internal/lab"
+)
+
+// linuxFront is a domU whose own driver uses disks of ours, one after the other, all
+// as /dev/xvda.
+type linuxFront struct {
+	*lab.Domain
+	m *lab.Machine
+	// channels is how many event channels dom0 has to the domU without a disk.
+	channels string
+}
+
+// newLinuxFront starts a domU.
+func newLinuxFront(t *testing.T, m *lab.Machine, pv lab.PV) *linuxFront {
+	t.Helper()
+	f := &linuxFront{Domain: m.Domain(t, pv), m: m}
+	f.channels = m.Run(t, f.countChannels())
+	return f
+}
+
+func (f *linuxFront) countChannels() string {
+	return fmt.Sprintf("lsevtchn 0 | grep -c 'Remote Domain %d,'", f.ID)
+}
+
+// clean fails the test if something of a disk stayed in dom0, a moment after it ended.
+func (f *linuxFront) clean(t *testing.T) {
+	t.Helper()
+	f.m.Await(t, fmt.Sprintf(`[ "$(%s)" = %s ]`, f.countChannels(), strings.TrimSpace(f.channels)))
+	for _, kind := range []string{"idcvbd", "vbd"} {
+		f.m.Run(t, fmt.Sprintf("! xenstore-exists /local/domain/0/backend/%s/%d", kind, f.ID))
+	}
+	f.m.Run(t, fmt.Sprintf("! xenstore-exists /local/domain/%d/device/vbd/%d", f.ID, lab.Xvda))
+	// Whichever idc still runs has none of anybody's pages mapped.
+	f.m.Run(t, "for p in $(pidof idc); do ! grep /dev/xen/gnt /proc/$p/maps || exit 1; done >&2")
+}
+
+// served is 'idc blk serve' for one disk of a domU.
+type served struct {
+	*lab.Process
+	f *linuxFront
+}
+
+// serve makes an image of that many MiB in dom0, and serves it until the test ends
+// or stop.
+func (f *linuxFront) serve(t *testing.T, mib int, flags string) *served {
+	t.Helper()
+	f.m.Run(t, fmt.Sprintf("rm -f %s; truncate -s %dM %[1]s", image, mib))
+	t.Cleanup(func() {
+		if _, err := f.m.Exec(context.Background(), "rm -f "+image); err != nil {
+			t.Error(err)
+		}
+	})
+	return f.start(t, flags+" "+image)
+}
+
+// image is the disk's, in dom0. It's in memory.
+const image = "/tmp/disk.img"
+
+// start serves what is there already.
+func (f *linuxFront) start(t *testing.T, args string) *served {
+	t.Helper()
+	s := &served{f.m.Start(t, fmt.Sprintf("idc --platform xen blk serve --domain %d --vdev xvda %s", f.ID, args)), f}
+	s.WaitFor(t, "serving")
+	f.Await(t, "test -b /dev/xvda")
+	return s
+}
+
+// stop ends the server as an operator does. Nothing stays, and it had nothing to
+// complain of.
+func (s *served) stop(t *testing.T) {
+	t.Helper()
+	s.Signal(t, syscall.SIGTERM)
+	if status := s.Wait(t); status.Err() != nil {
+		t.Errorf("the server ended with %v", status.Err())
+	}
+	s.f.Await(t, "test ! -e /dev/xvda")
+	s.f.clean(t)
+	if out := s.Output(); strings.Count(out, "\n") != 1 {
+		t.Errorf("the server complained:\n%s", out)
+	}
+}
+
+// negotiated is what the kernel of the domU says of the disk that came last.
+func (f *linuxFront) negotiated(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(f.Run(t, "dmesg | grep 'blkfront: xvda' | tail -n 1"))
+}
+
+// quiet fails the test if the kernel of the domU logged a warning or an error that
+// has to do with disks.
+func (f *linuxFront) quiet(t *testing.T) {
+	t.Helper()
+	// Levels 0 (emergency) to 4 (warning) of include/linux/kern_levels.h.
+	if bad := f.Run(t, "dmesg -r | grep -E '^<[0-4]>' | grep -E 'blk|xvda|xvdb|EXT4|I/O|BUG|WARN|Call Trace|grant|xenbus' || true"); bad != "" {
+		t.Errorf("the kernel of %s complains:\n%s", f.Name(), bad)
+	}
+}
+
+// makeTree puts a file system on /dev/xvda and files of all sizes into it.
+const makeTree = `set -e
+mkfs.ext4 -q -N 256 /dev/xvda
+mount /dev/xvda /mnt
+cp -a /usr/lib/libc.so.6 /usr/lib/libm.so.6 /usr/sbin /mnt
+mkdir -p /mnt/a/b/c
+for n in 0 1 511 4095 4097 70000; do head -c $n /dev/urandom >/mnt/a/b/c/$n; done
+` + sumTree + `
+umount /mnt`
+
+// sumTree prints one sum of all that is below /mnt, names included.
+const sumTree = `(cd /mnt && find . | sort && find . -type f | sort | xargs sha1sum) | sha1sum`
+
+// tree writes files, finds them again after mounting anew, and returns their sum.
+func (f *linuxFront) tree(t *testing.T) string {
+	t.Helper()
+	sum := f.Run(t, makeTree)
+	f.sameTree(t, sum)
+	return sum
+}
+
+// sameTree mounts the disk and compares.
+func (f *linuxFront) sameTree(t *testing.T, sum string) {
+	t.Helper()
+	if again := f.Run(t, "mount -o ro /dev/xvda /mnt && "+sumTree+" && umount /mnt"); again != sum {
+		t.Errorf("mounted again, the files' sum is %s, not %s", again, sum)
+	}
+}
+
+// treeInDom0 looks at the image without Xen between.
+func (f *linuxFront) treeInDom0(t *testing.T, sum string) {
+	t.Helper()
+	f.m.Run(t, "e2fsck -fn "+image+" >&2")
+	if here := f.m.Run(t, "mount -o loop,ro "+image+" /mnt && "+sumTree+" && umount /mnt"); here != sum {
+		t.Errorf("dom0 finds files with the sum %s, not %s", here, sum)
+	}
+}
+
+// verify has fio write all sizes of requests at random, smallest the size of a
+// sector, and read them with their checksums. It overwrites the first 3 MiB.
+func (f *linuxFront) verify(t *testing.T, sector int) {
+	t.Helper()
+	const sizes = "/10:4k/30:12k/20:60k/25:1m/15"
+	f.Run(t, fmt.Sprintf("fio --name=verify --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 --rw=randrw --bssplit=%d%s --size=3m "+
+		"--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=terse", sector, sizes))
+}
