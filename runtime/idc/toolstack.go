@@ -135,12 +135,24 @@ func listOf(ctx context.Context, c *store.Client, dir string) ([]string, error) 
 }
 
 // Wanted reports whether the toolstack wants the back end in dir to serve: the
-// directory is there, and it isn't closed for good.
+// directory is there and isn't closed for good, and so is the front end's. The store
+// removes a domain's directories when it ends, and nobody else's with them.
 func Wanted(ctx context.Context, c *store.Client, dir string) (bool, error) {
 	s, err := readState(ctx, c, dir)
 	if err != nil || s == store.StateUnknown {
 		return false, err
 	}
 	online, err := isOnline(ctx, c, dir)
-	return online || s != store.StateClosed, err
+	if err != nil || !online && s == store.StateClosed {
+		return false, err
+	}
+	front, err := c.Read(ctx, store.NoTx, dir+"/frontend")
+	if errors.Is(err, syscall.ENOENT) || err == nil && !store.ValidPath(front) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s, err = readState(ctx, c, front)
+	return s != store.StateUnknown, err
 }
