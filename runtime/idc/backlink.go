@@ -158,7 +158,7 @@ func (e *backEnd) offers(r *KeyReader) ([]offerOf, error) {
 	for i := range offers {
 		dir := ""
 		if queues > 1 {
-			dir = fmt.Sprintf("queue-%d/", i)
+			dir = fmt.Sprintf("%s%d/", queueDir, i)
 		}
 		offers[i] = e.offerAt(r, dir, int(order), numbered)
 	}

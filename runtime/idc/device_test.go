@@ -302,6 +302,17 @@ func TestLinuxBack(t *testing.T) {
 			defer play(f.back.step)()
 			check(f.t, front, 1)
 		},
+		"predecessor had more pages and queues": func(f *frontTest) {
+			f.make()
+			for _, name := range []string{"ring-page-order", "multi-queue-num-queues", "queue-0/ring-ref0", "queue-1/event-channel", "ring-ref3", "mine"} {
+				f.try(f.root.Write(context.Background(), 0, f.FrontDir()+"/"+name, "2"))
+			}
+			defer play(f.back.step)()
+			check(f.t, f.open(), 1)
+			if f.get(f.FrontDir(), "queue-0/ring-ref0") != "" || f.get(f.FrontDir(), "ring-ref3") != "" || f.get(f.FrontDir(), "mine") != "2" {
+				f.t.Errorf("there are %v", f.tree(f.FrontDir()))
+			}
+		},
 		"another back end's": func(f *frontTest) {
 			f.make()
 			f.try(f.root.Write(context.Background(), 0, f.FrontDir()+"/backend", "/local/domain/999/backend/vcount/1/2"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -85,7 +86,10 @@ func (l *frontLife) prepare(ctx context.Context) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	w := new(KeyWriter)
+	w, err := l.replaceRings(ctx)
+	if err != nil {
+		return err
+	}
 	for i := range queues {
 		k, err := l.newLink(order)
 		if err != nil {
@@ -107,6 +111,17 @@ func (l *frontLife) prepare(ctx context.Context) error {
 	}
 	l.opt.keep(w, p)
 	return l.publish(ctx, store.StateInitialised, w)
+}
+
+// replaceRings makes a writer of keys in whose place those go that the last connection's
+// rings had: a key that is only written for several pages or queues would be taken
+// for this one's. Linux's blkback refuses a front end that says so and names none.
+func (l *frontLife) replaceRings(ctx context.Context) (*KeyWriter, error) {
+	names, err := l.c.List(ctx, store.NoTx, l.at.front)
+	if err != nil {
+		return nil, fmt.Errorf("list what was published before: %w", err)
+	}
+	return &KeyWriter{old: slices.DeleteFunc(names, func(name string) bool { return !l.spec.Protocol.Ring.has(name) })}, nil
 }
 
 func (l *frontLife) newLink(order int) (*frontLink, error) {
@@ -133,7 +148,7 @@ func (l *frontLife) newLink(order int) (*frontLink, error) {
 func (l *frontLife) publishRing(w *KeyWriter, i, queues int, k *frontLink) {
 	spec, dir := l.spec.Protocol.Ring, ""
 	if queues > 1 {
-		dir = fmt.Sprintf("queue-%d/", i)
+		dir = fmt.Sprintf("%s%d/", queueDir, i)
 	}
 	refs := k.pages.Refs()
 	if len(refs) == 1 {

@@ -16,6 +16,7 @@ import (
 // KeyWriter collects the keys that an endpoint publishes.
 type KeyWriter struct {
 	keys []key
+	old  []string // removed before
 }
 
 type key struct{ name, value string }
@@ -76,6 +77,11 @@ func (o *options) keep(w *KeyWriter, p *Protocol) (yes bool) {
 
 // write puts all keys below dir.
 func (w *KeyWriter) write(ctx context.Context, c *store.Client, tx store.Tx, dir string) error {
+	for _, name := range w.old {
+		if err := c.Remove(ctx, tx, dir+"/"+name); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return err
+		}
+	}
 	for _, k := range w.keys {
 		if err := c.Write(ctx, tx, dir+"/"+k.name, k.value); err != nil {
 			return err

@@ -284,6 +284,9 @@ func (b *linuxBack) connect() {
 	if v := b.get(b.FrontDir(), "ring-page-order"); v != "" {
 		b.t.Fatalf("ring-page-order is %q for a ring of one page", v)
 	}
+	if v := b.get(b.FrontDir(), "multi-queue-num-queues"); v != "" {
+		b.t.Fatalf("multi-queue-num-queues is %q for one queue", v)
+	}
 	if v := b.get(b.FrontDir(), "protocol"); v == "" {
 		b.t.Fatal("no protocol")
 	}

@@ -2,6 +2,7 @@ package idc
 
 import (
 	"runtime"
+	"strings"
 
 	"github.com/xenidc/idc/runtime/ring"
 	"github.com/xenidc/idc/runtime/shm"
@@ -45,6 +46,17 @@ type RingSpec struct {
 	Port      string // front: "event-channel"
 	Queues    string // front: "multi-queue-num-queues"
 	MaxQueues string // back: "multi-queue-max-queues"
+}
+
+// queueDir begins the name of a queue's directory, where there are several (blkif.h,
+// "Multiple hardware queues/rings").
+const queueDir = "queue-"
+
+// has reports whether a front end's key tells of its rings: one of those here, a
+// numbered page, or the directory of a queue.
+func (r *RingSpec) has(name string) bool {
+	stem := strings.TrimRight(name, "0123456789")
+	return name != "" && (name == r.Order || name == r.Queues || name == r.Port || stem == r.Ref || stem == queueDir)
 }
 
 // abi returns the number of the ABI to speak: the one that was asked for by name,
