@@ -54,12 +54,21 @@ type served struct {
 func (f *linuxFront) serve(t *testing.T, mib int, flags string) *served {
 	t.Helper()
 	f.m.Run(t, fmt.Sprintf("rm -f %s; truncate -s %dM %[1]s", image, mib))
-	t.Cleanup(func() {
-		if _, err := f.m.Exec(context.Background(), "rm -f "+image); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { f.tidy(t, "rm "+image) })
 	return f.start(t, flags+" "+image)
+}
+
+// tidy runs a command in dom0 when the test is over.
+func (f *linuxFront) tidy(t *testing.T, line string) {
+	ctx, cancel := context.WithTimeout(context.Background(), lab.CommandTimeout)
+	defer cancel()
+	r, err := f.m.Exec(ctx, line)
+	if err == nil {
+		err = r.Err()
+	}
+	if err != nil {
+		t.Errorf("%s: %v: %s", line, err, r.Stderr)
+	}
 }
 
 // image is the disk's, in dom0. It's in memory.
@@ -89,10 +98,27 @@ func (s *served) stop(t *testing.T) {
 	}
 }
 
-// negotiated is what the kernel of the domU says of the disk that came last.
-func (f *linuxFront) negotiated(t *testing.T) string {
+// negotiated looks for texts in what the domU's kernel says of the disk that came last.
+func (f *linuxFront) negotiated(t *testing.T, want ...string) {
 	t.Helper()
-	return strings.TrimSpace(f.Run(t, "dmesg | grep 'blkfront: xvda' | tail -n 1"))
+	said := strings.TrimSpace(f.Run(t, "dmesg | grep 'blkfront: xvda' | tail -n 1"))
+	t.Log(said)
+	for _, w := range want {
+		if !strings.Contains(said, w) {
+			t.Errorf("no %q", w)
+		}
+	}
+}
+
+// wrote compares keys of the front end. An empty one isn't there.
+func (f *linuxFront) wrote(t *testing.T, keys map[string]string) {
+	t.Helper()
+	for key, want := range keys {
+		path := fmt.Sprintf("/local/domain/%d/device/vbd/%d/%s", f.ID, lab.Xvda, key)
+		if got := strings.TrimSpace(f.m.Run(t, "xenstore-read "+path+" 2>/dev/null || true")); got != want {
+			t.Errorf("the front end's %s is %q, not %q", key, got, want)
+		}
+	}
 }
 
 // quiet fails the test if the kernel of the domU logged a warning or an error that
@@ -143,11 +169,16 @@ func (f *linuxFront) treeInDom0(t *testing.T, sum string) {
 	}
 }
 
-// verify has fio write all sizes of requests at random, smallest the size of a
+// verify has fio write requests of all sizes at random, the smallest that of a
 // sector, and read them with their checksums. It overwrites the first 3 MiB.
 func (f *linuxFront) verify(t *testing.T, sector int) {
 	t.Helper()
-	const sizes = "/10:4k/30:12k/20:60k/25:1m/15"
-	f.Run(t, fmt.Sprintf("fio --name=verify --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 --rw=randrw --bssplit=%d%s --size=3m "+
-		"--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=terse", sector, sizes))
+	f.verifyWith(t, "--ioengine=libaio --filename=/dev/xvda --direct=1", sector)
+}
+
+// verifyWith is verify with the options that say where to.
+func (f *linuxFront) verifyWith(t *testing.T, to string, sector int) {
+	t.Helper()
+	f.Run(t, fmt.Sprintf("fio --name=verify %s --iodepth=16 --rw=randrw --bssplit=%d/10:4k/30:12k/20:60k/25:1m/15 --size=3m "+
+		"--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=terse", to, sector))
 }
