@@ -38,6 +38,7 @@ type serveCmd struct {
 	Root       string   `name:"images" placeholder:"DIR" help:"With --watch, serve nothing that lies outside of DIR."`
 	ReadOnly   bool     `short:"r" help:"Refuse every change."`
 	SectorSize int      `placeholder:"BYTES" help:"512 or 4096 (default: the device's own, or 512)."`
+	Direct     bool     `help:"Go past this domain's page cache (O_DIRECT), where what holds the image can."`
 	Workers    int      `default:"8" help:"Requests of a ring that are carried out at once."`
 
 	backFlags
@@ -243,7 +244,7 @@ func (s *server) serve(ctx context.Context, src source) error {
 }
 
 func (s *server) open(src source) (*disk, error) {
-	img, err := image.Open(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize})
+	img, err := image.Open(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct})
 	if err != nil {
 		return nil, err
 	}

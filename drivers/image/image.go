@@ -34,6 +34,9 @@ type Options struct {
 	ReadOnly bool
 	// SectorSize is 512 or 4096 bytes; 0 means the device's own, or 512.
 	SectorSize int
+	// Direct goes past the page cache (O_DIRECT) wherever what holds the image, and the
+	// memory of a request, allow that: what a disk's user caches needs no second copy.
+	Direct bool
 }
 
 // Image is an open image. Its methods may be called by any number of goroutines at
@@ -42,10 +45,12 @@ type Options struct {
 type Image struct {
 	file      *os.File // owns fd
 	fd        int
+	direct    int // of the same file, opened with O_DIRECT, or -1
 	size      atomic.Int64
 	sector    int64
 	readOnly  bool
 	noDiscard atomic.Bool
+	noDirect  atomic.Bool
 }
 
 // Open opens the image at path and locks it: for itself alone, or with other readers
@@ -62,10 +67,13 @@ func Open(path string, opts Options) (*Image, error) {
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}
-	img := &Image{file: file, fd: int(file.Fd()), readOnly: opts.ReadOnly}
+	img := &Image{file: file, fd: int(file.Fd()), direct: -1, readOnly: opts.ReadOnly}
 	if err := img.examine(opts); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("image %s: %w", path, err)
+	}
+	if opts.Direct {
+		img.openDirect(flags)
 	}
 	return img, nil
 }
@@ -112,7 +120,12 @@ func (i *Image) CanDiscard() bool { return !i.readOnly && !i.noDiscard.Load() }
 
 // Close unlocks and closes the image. What was written but not flushed is the
 // kernel's to write, as after any close. It is called once.
-func (i *Image) Close() error { return i.file.Close() }
+func (i *Image) Close() error {
+	if i.direct >= 0 {
+		unix.Close(i.direct)
+	}
+	return i.file.Close()
+}
 
 // explainOpen says what to do about an image that can't be opened.
 func explainOpen(path string, err error) error {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/xenidc/idc/internal/testenv"
+	"github.com/xenidc/idc/runtime/shm"
 )
 
 const mib = 1 << 20
@@ -242,5 +243,39 @@ func TestMeasure(t *testing.T) {
 	}
 	if err := img.ReadAt([][]byte{make([]byte, 512)}, 512); !errors.Is(err, ErrOutside) {
 		t.Errorf("read beyond the new end: %v", err)
+	}
+}
+
+// TestDirect goes past the page cache where that is possible, and serves what can't
+// go there all the same.
+func TestDirect(t *testing.T) {
+	testenv.Leaks(t)
+	const size = 1 << 20
+	path := filepath.Join(t.TempDir(), "disk")
+	if err := Create(path, size); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Open(path, Options{Direct: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	page := shm.Alloc(8192).Unstable()
+	for i, buf := range [][]byte{page[:4096], page[512:1024], page[1:513], make([]byte, 3*512)} {
+		for j := range buf {
+			buf[j] = byte(i + 1)
+		}
+		want := bytes.Clone(buf)
+		if err := img.WriteAt([][]byte{buf}, int64(i)*8192); err != nil {
+			t.Fatalf("write %d: %v", i, err)
+		}
+		clear(buf)
+		if err := img.ReadAt([][]byte{buf}, int64(i)*8192); err != nil || !bytes.Equal(buf, want) {
+			t.Errorf("read %d: %v, or other bytes", i, err)
+		}
+	}
+	whole, err := os.ReadFile(path) // through the cache
+	if err != nil || whole[0] != 1 || whole[8192] != 2 || whole[3*8192] != 4 {
+		t.Errorf("the file doesn't hold what was written: %v", err)
 	}
 }

@@ -89,10 +89,10 @@ func (i *Image) check(off, n int64) error {
 	return nil
 }
 
-// transfer calls vectored, again where it stopped short of the whole.
-func (i *Image) transfer(what string, vectored func(int, [][]byte, int64) (int, error), bufs [][]byte, off int64) error {
+// transfer calls f, again where it stopped short of the whole.
+func (i *Image) transfer(what string, f vectored, bufs [][]byte, off int64) error {
 	for len(bufs) > 0 {
-		n, err := vectored(i.fd, bufs[:min(len(bufs), maxVectors)], off)
+		n, err := i.call(f, bufs[:min(len(bufs), maxVectors)], off)
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue
 		}

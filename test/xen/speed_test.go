@@ -30,7 +30,7 @@ const rounds = 3
 func TestBesideTheKernel(t *testing.T) {
 	m := lab.Open(t)
 	d := m.Domain(t, lab.PV{Name: "speed", VCPUs: 2})
-	serve := serveDisk(t, m, d.ID, lab.Xvda, "/dev/ram0")
+	serve := serveDisk(t, m, d.ID, lab.Xvda, "/dev/ram0", "--direct") // as the kernel does
 	theirs := m.Disk(t, lab.Disk{Front: d.ID, Vdev: lab.Xvdb, Device: "/dev/ram1"})
 	theirs.Await(t)
 	d.Await(t, "test -b /dev/xvda && test -b /dev/xvdb")
