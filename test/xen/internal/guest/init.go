@@ -15,6 +15,7 @@ import (
 // Init does what the first process does. It never returns.
 func Init() {
 	began := time.Now()
+	go seed()
 	if err := setUp(); err != nil {
 		fmt.Println("lab: setting up failed:", err)
 		powerOff()
@@ -35,6 +36,16 @@ func Init() {
 			fmt.Println("lab: the agent ended; powering off")
 			powerOff()
 		}
+	}
+}
+
+// seed has the kernel gather randomness, which an emulated machine has no source of
+// but its timer's jitter. The kernel only begins when somebody waits for it, for a second;
+// mkfs doesn't, and sleeps four while there is none.
+func seed() {
+	var b [1]byte
+	if _, err := unix.Getrandom(b[:], 0); err != nil {
+		fmt.Println("lab: no randomness:", err)
 	}
 }
 
