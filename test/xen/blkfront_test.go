@@ -52,11 +52,15 @@ func testFiles(t *testing.T, f *linuxFront) {
 	s.stop(t)
 }
 
-// testSectors has sectors of 4096 bytes.
+// testSectors has sectors of 4096 bytes, and requests of a megabyte.
 func testSectors(t *testing.T, f *linuxFront) {
+	f.driver(t, 0, 256)
 	s := f.serve(t, 32, "--sector-size 4096")
 	if got := f.queue(t, "logical_block_size"); got != 4096 {
 		t.Errorf("the guest takes sectors for %d bytes", got)
+	}
+	if got := f.queue(t, "max_segments"); got != 256 {
+		t.Errorf("the guest sends requests of %d pages", got)
 	}
 	f.verify(t, 4096)
 	sum := f.tree(t)
@@ -77,7 +81,8 @@ head -c 300000 /dev/urandom >/mnt/kept
 dd if=/dev/zero of=/mnt/freed bs=1M count=8 conv=fsync 2>/dev/null`)
 	full := f.allocated(t)
 	sum := f.Run(t, "rm /mnt/freed && sync && fstrim /mnt && sha1sum </mnt/kept")
-	if freed := full - f.allocated(t); freed < 8<<20 {
+	// The file's 8 MiB, less what the file system writes for itself meanwhile.
+	if freed := full - f.allocated(t); freed < 7<<20 {
 		t.Errorf("fstrim freed %d bytes of the image", freed)
 	}
 	f.m.Run(t, "truncate -s 64M "+image)

@@ -10,11 +10,11 @@ import (
 // at last one for a front end with slots of 32-bit x86.
 func features() []scenario {
 	return []scenario{
-		{"NoPersistent", without("--no-persistent", "0", "persistent grants: disabled", nil)},
-		{"NoIndirect", without("--indirect 11", "0", "indirect descriptors: disabled", nil)},
-		{"OneQueue", without("--queues 1", "0", "", map[string]string{"multi-queue-num-queues": "", "queue-0": ""})},
-		{"OnePage", without("--max-ring-page-order 0", "4", "", map[string]string{"ring-page-order": "", "queue-0/ring-ref00": ""})},
-		{"SixteenPages", without("", "4", "", map[string]string{"ring-page-order": "4"})},
+		{"NoPersistent", without("--no-persistent", 0, "persistent grants: disabled", nil)},
+		{"NoIndirect", without("--indirect 11", 0, "indirect descriptors: disabled", nil)},
+		{"OneQueue", without("--queues 1", 0, "", map[string]string{"multi-queue-num-queues": "", "queue-0": ""})},
+		{"OnePage", without("--max-ring-page-order 0", 4, "", map[string]string{"ring-page-order": "", "queue-0/ring-ref00": ""})},
+		{"SixteenPages", without("", 4, "", map[string]string{"ring-page-order": "4"})},
 		{"X86_32", testX86_32},
 	}
 }
@@ -22,9 +22,9 @@ func features() []scenario {
 // without serves a disk with those flags to a front end that may have rings of that
 // order. The kernel of the domU must say what is given, and the front end must have written
 // these keys; an empty one isn't there.
-func without(flags, order, say string, wrote map[string]string) func(*testing.T, *linuxFront) {
+func without(flags string, order int, say string, wrote map[string]string) func(*testing.T, *linuxFront) {
 	return func(t *testing.T, f *linuxFront) {
-		f.driver(t, order)
+		f.driver(t, order, 32)
 		s := f.serve(t, 32, flags)
 		f.negotiated(t, say)
 		f.wrote(t, wrote)
@@ -35,12 +35,14 @@ func without(flags, order, say string, wrote map[string]string) func(*testing.T,
 	}
 }
 
-// driver loads xen-blkfront anew, unless it has that parameter.
-func (f *linuxFront) driver(t *testing.T, order string) {
+// driver loads xen-blkfront anew, unless it has these parameters: the most pages of a
+// ring, as a power of two, and of a request.
+func (f *linuxFront) driver(t *testing.T, order, segments int) {
 	t.Helper()
-	f.Run(t, fmt.Sprintf(`[ "$(cat /sys/module/xen_blkfront/parameters/max_ring_page_order)" = %s ] || {
-	rmmod xen_blkfront && agent modprobe xen-blkfront max_ring_page_order=%[1]s
-}`, order))
+	f.Run(t, fmt.Sprintf(`cd /sys/module/xen_blkfront/parameters
+[ "$(cat max_ring_page_order max_indirect_segments)" = "$(printf '%%d\n%%d' %[1]d %[2]d)" ] || {
+	cd / && rmmod xen_blkfront && agent modprobe xen-blkfront max_ring_page_order=%[1]d max_indirect_segments=%[2]d
+}`, order, segments))
 }
 
 // testX86_32 has our own front end in place of Linux's write slots as a 32-bit
