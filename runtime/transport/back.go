@@ -51,8 +51,10 @@ type BackQueue struct {
 
 	mu      sync.Mutex
 	idle    *sync.Cond
-	parked  int  // followers
-	leading bool // somebody waits for requests
+	parked  int           // followers
+	leading bool          // somebody waits for requests
+	called  time.Time     // when a follower was woken that hasn't come yet
+	wake    time.Duration // what that costs, on average
 	stopped bool
 	vigil   vigil
 	running sync.WaitGroup

@@ -6,10 +6,14 @@ import (
 	"github.com/xenidc/idc/runtime/platform"
 )
 
-// slowAfter is the average time of service from which on a worker that takes a
-// request lets another lead at once, rather than only when more requests wait: it
-// is about what waking a goroutine costs.
+// slowAfter is the least average time of service from which on a worker that takes a
+// request lets another lead at once, rather than only when more requests wait.
+// Where waking a goroutine costs more, as under a hypervisor whose virtual CPUs have
+// to share, it is twice that, as measured; but see mostWake.
 const slowAfter = 20 * time.Microsecond
+
+// mostWake bounds what one wake-up is taken to cost: it may have been an accident.
+const mostWake = 500 * time.Microsecond
 
 // batch is how many answers a lone worker publishes at once while more requests
 // wait. Each publication costs a fence and moves a cache line between CPUs.
@@ -70,6 +74,7 @@ func (w *worker) next(busy bool) bool {
 			q.parked++
 			q.idle.Wait()
 			q.parked--
+			q.awoken()
 			continue
 		}
 		w.lead()
@@ -96,10 +101,20 @@ func (w *worker) take(held bool) bool {
 	}
 	q.cfg.Ring.Take(w.r.slot)
 	q.vigil.took(held || q.parked > 0 && !q.leading)
-	if q.parked > 0 && !q.leading && (w.average > slowAfter || w.more()) {
+	if q.parked > 0 && !q.leading && (w.average > max(slowAfter, 2*q.wake) || w.more()) {
+		q.called = time.Now()
 		q.idle.Signal()
 	}
 	return true
+}
+
+// awoken measures what it took to wake the worker that calls it, if one was called.
+func (q *BackQueue) awoken() {
+	if q.called.IsZero() {
+		return
+	}
+	q.wake += (min(time.Since(q.called), mostWake) - q.wake) / 8
+	q.called = time.Time{}
 }
 
 // serve runs the handler and measures it.
