@@ -56,7 +56,7 @@ type frontFlags struct {
 	RingPageOrder int    `default:"2" group:"What the front end uses:" placeholder:"N" help:"Pages of a ring, as a power of two: 0 to 4."`
 	ABI           string `name:"abi" group:"What the front end uses:" placeholder:"NAME" help:"Layout of the slots: x86_64-abi, x86_32-abi or arm-abi (default: this machine's)."`
 	NoPersistent  bool   `group:"What the front end uses:" help:"Have the back end map pages for each request anew."`
-	Indirect      int    `default:"256" group:"What the front end uses:" placeholder:"N" help:"Most pages of one request; 11 or less need no indirect requests."`
+	Indirect      int    `default:"256" group:"What the front end uses:" placeholder:"N" help:"Most pages of one request; 11 or less need no indirect requests, and 0 is 11."`
 }
 
 // options are those of every front end.
@@ -64,8 +64,18 @@ func (f frontFlags) options(e *env) []idc.Option {
 	keys := blk.FrontKeys{FeatureLargeSectorSize: true}
 	return []idc.Option{
 		keys.Option(), idc.Queues(f.Queues), idc.RingOrder(f.RingPageOrder), idc.SpeakABI(f.ABI),
-		idc.PersistentGrants(!f.NoPersistent), idc.MaxSegments(f.Indirect), idc.Logger(e.log),
+		idc.PersistentGrants(!f.NoPersistent), idc.MaxSegments(segments(f.Indirect)), idc.Logger(e.log),
 	}
+}
+
+// segments is how many pages a request may have when --indirect is n: as many as fit
+// into a slot when it is 0, since that asks for requests without indirection, not for
+// small ones.
+func segments(n int) int {
+	if n <= 0 {
+		return blk.MaxSegmentsPerRequest
+	}
+	return n
 }
 
 // frontOptions are the options of a front end that nobody chose any for.
@@ -79,7 +89,7 @@ type backFlags struct {
 	Queues           int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most rings that a front end may have."`
 	MaxRingPageOrder int  `default:"4" group:"What the back end offers:" placeholder:"N" help:"Most pages of a ring, as a power of two: 0 to 4."`
 	NoPersistent     bool `group:"What the back end offers:" help:"Keep no pages of front ends mapped between requests."`
-	Indirect         int  `default:"256" group:"What the back end offers:" placeholder:"N" help:"Most pages of one request; 11 or less for no indirect requests."`
+	Indirect         int  `default:"256" group:"What the back end offers:" placeholder:"N" help:"Most pages of one request; 11 or less for no indirect requests, and 0 is 11."`
 	NoDiscard        bool `group:"What the back end offers:" help:"Don't let front ends free storage."`
 }
 
@@ -92,7 +102,7 @@ func (b backFlags) options(e *env) []idc.Option {
 
 // restrict turns keys off.
 func (b backFlags) restrict(keys blk.BackKeys) blk.BackKeys {
-	keys.FeatureMaxIndirectSegments = min(keys.FeatureMaxIndirectSegments, uint32(max(b.Indirect, 1)))
+	keys.FeatureMaxIndirectSegments = min(keys.FeatureMaxIndirectSegments, uint32(segments(b.Indirect)))
 	keys.FeatureDiscard = keys.FeatureDiscard && !b.NoDiscard
 	return keys
 }
