@@ -17,6 +17,7 @@ const (
 	retryMost  = 2 * time.Second
 	farewell   = 2 * time.Second // how long Close may take to tidy the store
 	drainTime  = time.Second     // how long to wait for answers before closing
+	unmapTime  = 3 * time.Second // how long to wait until the back end has closed, too
 )
 
 // frontLife is the one owner of a front end's state in the store. Its goroutine
@@ -400,7 +401,7 @@ func (l *frontLife) drain(ctx context.Context) {
 // store. It needs nothing of the peer, but gives the back end of a toolstack's device
 // the time to unmap our pages, since a page that is mapped elsewhere can't be had back.
 func (l *frontLife) disconnect(ctx context.Context, cause error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell) // Close doesn't cut it short
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell+unmapTime) // Close doesn't cut it short
 	defer cancel()
 	l.cut(cause)
 	if l.own != store.StateUnknown && l.own != store.StateClosed && l.own != store.StateInitialising {
@@ -414,7 +415,7 @@ func (l *frontLife) disconnect(ctx context.Context, cause error) {
 
 // awaitBack waits until the back end has let go of the connection, for a while.
 func (l *frontLife) awaitBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	ctx, cancel := context.WithTimeout(ctx, unmapTime)
 	defer cancel()
 	for {
 		s, err := readState(ctx, l.c, l.at.back)
@@ -427,7 +428,7 @@ func (l *frontLife) awaitBack(ctx context.Context) {
 		case <-l.c.Done():
 			return
 		case <-ctx.Done():
-			l.log.Warn("the back end doesn't close", "state", s, "waited", drainTime)
+			l.log.Warn("the back end doesn't close", "state", s, "waited", unmapTime)
 			return
 		}
 	}
