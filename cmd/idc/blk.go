@@ -11,6 +11,7 @@ import (
 	"github.com/xenidc/idc/generated/blk"
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/platform"
+	"github.com/xenidc/idc/runtime/platform/host"
 	"github.com/xenidc/idc/runtime/store"
 )
 
@@ -19,11 +20,14 @@ type blkCmd struct {
 	Attach attachCmd `cmd:"" help:"Attach a disk by its name or number, and export it over NBD."`
 }
 
-// errBrokerGone says why a command ends that could go on in theory: whoever comes
-// later can't be met, and nothing is left in a store that isn't there.
-var errBrokerGone = errors.New("the store has ended; start it again (on the host platform: 'idc broker'), then this")
+// These say why a command ends that could go on in theory: whoever comes later can't
+// be met, and nothing is left in a store that isn't there.
+var (
+	errBrokerGone = errors.New("the broker has ended; start it again ('idc broker'), then this")
+	errStoreGone  = errors.New("the connection to xenstored was lost; look after xenstored, then start this again")
+)
 
-// untilGone returns a context that ends with the command's, or when the broker ends.
+// untilGone returns a context that ends with the command's, or when the store's server ends.
 func untilGone(ctx context.Context, d platform.Domain) (context.Context, context.CancelFunc, error) {
 	conn, err := d.DialStore(ctx)
 	if err != nil {
@@ -34,7 +38,11 @@ func untilGone(ctx context.Context, d platform.Domain) (context.Context, context
 	go func() {
 		select {
 		case <-c.Done():
-			cancel(errBrokerGone)
+			if _, broker := d.(*host.Domain); broker {
+				cancel(errBrokerGone)
+			} else {
+				cancel(errStoreGone)
+			}
 		case <-ctx.Done():
 		}
 	}()
