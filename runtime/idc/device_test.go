@@ -313,6 +313,18 @@ func TestLinuxBack(t *testing.T) {
 				f.t.Errorf("there are %v", f.tree(f.FrontDir()))
 			}
 		},
+		"closed while it looks about": func(f *frontTest) {
+			f.make()
+			defer play(f.back.step)()
+			for v := range uint64(30) {
+				front := f.open()
+				check(f.t, front, v)
+				f.set("online", "1") // something to look at
+				time.Sleep(time.Duration(v) * 10 * time.Microsecond)
+				f.try(front.Close())
+				f.until(closed, closed, nothing)
+			}
+		},
 		"another back end's": func(f *frontTest) {
 			f.make()
 			f.try(f.root.Write(context.Background(), 0, f.FrontDir()+"/backend", "/local/domain/999/backend/vcount/1/2"))

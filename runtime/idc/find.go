@@ -83,6 +83,9 @@ func (n *byName) find(ctx context.Context) (place, error) {
 		return place{}, err
 	}
 	perms, err := n.c.Perms(ctx, store.NoTx, n.path())
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return place{}, err // a canceled call tells nothing
+	}
 	id, bad := strconv.ParseUint(v, 10, 16)
 	back := platform.DomID(id)
 	if err != nil || bad != nil || len(perms) == 0 || perms[0].Dom != back {

@@ -59,8 +59,12 @@ func (d *byDevice) find(ctx context.Context) (place, error) {
 	case peer != d.f.opt.peer:
 		return place{}, nowhere("the back end of %s is domain %d, not domain %d", d.dir(), peer, d.f.opt.peer)
 	}
-	if s, err := readState(ctx, d.c, d.dir()); err != nil || s == store.StateUnknown {
-		return place{}, errors.Join(err, nowhere("%s/state isn't there", d.dir()))
+	s, err := readState(ctx, d.c, d.dir())
+	if err != nil {
+		return place{}, err
+	}
+	if s == store.StateUnknown {
+		return place{}, nowhere("%s/state isn't there", d.dir())
 	}
 	return place{d.dir(), back, platform.DomID(peer), d.f.opt.dev}, nil
 }

@@ -349,6 +349,8 @@ func (l *frontLife) leaveBack(ctx context.Context, why error) {
 	}
 	l.sever(why)
 	l.device.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell) // we won't come by again
+	defer cancel()
 	l.disappear(ctx, l.at)
 	l.device, l.own = nil, store.StateUnknown
 	l.log.Debug("back end disappeared", "back", l.at.peer)

@@ -3,6 +3,7 @@ package idc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,26 @@ func TestConnectAndClose(t *testing.T) {
 	for _, n := range append(w.tree("/local/domain"), w.tree("/idc")...) {
 		if strings.Contains(n, "vcount/") {
 			t.Errorf("left in the store: %s", n)
+		}
+	}
+}
+
+// Close comes while the front end looks about in the store: it leaves nothing all the
+// same.
+func TestCloseWhileLooking(t *testing.T) {
+	w := newWorld(t)
+	front, back := w.domain(), w.domain()
+	s := idc.NewService(back, "c", new(counter).spec())
+	defer s.Close()
+	w.try(s.Ready(within(t, patience)))
+	for range 100 {
+		f := idc.NewFront(front, "c", frontSpec())
+		w.try(f.Connected(within(t, patience)))
+		w.try(f.Close())
+		for _, n := range w.tree(fmt.Sprintf("/local/domain/%d", front.ID())) {
+			if strings.Contains(n, "vcount/") {
+				t.Fatalf("left in the store: %s", n)
+			}
 		}
 	}
 }
