@@ -85,16 +85,19 @@ dd if=/dev/zero of=/mnt/freed bs=1M count=8 conv=fsync 2>/dev/null`)
 	if freed := full - f.allocated(t); freed < 7<<20 {
 		t.Errorf("fstrim freed %d bytes of the image", freed)
 	}
-	f.m.Run(t, "truncate -s 64M "+image)
-	f.Await(t, "[ $(cat /sys/block/xvda/size) = $((64<<11)) ]")
-	f.Run(t, `set -e
-resize2fs /dev/xvda >/dev/null 2>&1
-[ $(df -m /mnt | awk 'END { print $2 }') -gt 48 ]
-dd if=/dev/zero of=/mnt/more bs=1M count=34 conv=fsync 2>/dev/null`)
-	if again := f.Run(t, "umount /mnt && mount /dev/xvda /mnt && sha1sum </mnt/kept"); again != sum {
+	f.m.Run(t, "truncate -s 48M "+image)
+	f.Await(t, "[ $(cat /sys/block/xvda/size) = $((48<<11)) ]")
+	f.Run(t, "resize2fs /dev/xvda >/dev/null 2>&1 && [ $(df -m /mnt | awk 'END { print $2 }') -gt 36 ]")
+	if again := f.Run(t, "umount /mnt && mount /dev/xvda /mnt && sha1sum </mnt/kept && umount /mnt"); again != sum {
 		t.Errorf("on the larger disk the file's sum is %s, not %s", again, sum)
 	}
-	f.Run(t, "umount /mnt && blkdiscard /dev/xvda && cmp -n $((64<<20)) /dev/xvda /dev/zero")
+	// The last megabyte, which is new.
+	const last = "dd if=%s bs=1M skip=47 2>/dev/null | "
+	sum = f.Run(t, "head -c $((1<<20)) /dev/urandom >/tmp/data && dd if=/tmp/data of=/dev/xvda bs=1M seek=47 conv=fsync 2>/dev/null && sha1sum </tmp/data && rm /tmp/data")
+	if here := f.m.Run(t, fmt.Sprintf(last+"sha1sum", image)); here != sum {
+		t.Errorf("the sum at the image's end is %s, not %s", here, sum)
+	}
+	f.Run(t, fmt.Sprintf("blkdiscard /dev/xvda && "+last+"cmp -n $((1<<20)) - /dev/zero", "/dev/xvda"))
 	if left := f.allocated(t); left != 0 {
 		t.Errorf("all was freed, and %d bytes of the image are in use", left)
 	}
@@ -148,7 +151,7 @@ func testToolstack(t *testing.T, f *linuxFront) {
 	p := f.m.Start(t, "idc --platform xen blk serve --watch --images /tmp")
 	p.WaitFor(t, "watching")
 	disk := f.assign(t, lab.Disk{BackType: "idcvbd", Device: image})
-	sum := f.Run(t, "head -c 3000000 /dev/urandom >/tmp/data && dd if=/tmp/data of=/dev/xvda bs=1M conv=fsync 2>/dev/null && sha1sum </tmp/data; rm /tmp/data")
+	sum := f.Run(t, "head -c 3000000 /dev/urandom >/tmp/data && dd if=/tmp/data of=/dev/xvda bs=1M conv=fsync 2>/dev/null && sha1sum </tmp/data && rm /tmp/data")
 	f.detach(t, disk)
 	disk = f.assign(t, lab.Disk{BackType: "idcvbd", Device: image, ReadOnly: true})
 	if again := f.Run(t, "head -c 3000000 /dev/xvda | sha1sum"); again != sum {

@@ -17,8 +17,8 @@ type linuxFront struct {
 	m *lab.Machine
 	// channels is how many event channels dom0 has to the domU without a disk.
 	channels string
-	// logged is how many lines of the kernel's log have been looked at.
-	logged int
+	// theirs and ours are the logs of the domU's kernel and of dom0's.
+	theirs, ours kernelLog
 }
 
 // newLinuxFront starts a domU.
@@ -26,7 +26,8 @@ func newLinuxFront(t *testing.T, m *lab.Machine, pv lab.PV) *linuxFront {
 	t.Helper()
 	f := &linuxFront{Domain: m.Domain(t, pv), m: m}
 	f.channels = m.Run(t, f.countChannels())
-	f.logged = number(t, f.Run(t, "dmesg -r | wc -l"))
+	f.theirs.since(t, &f.Shell) // what booting says is no disk's fault
+	f.ours.since(t, &m.Shell)
 	return f
 }
 
@@ -124,16 +125,36 @@ func (f *linuxFront) wrote(t *testing.T, keys map[string]string) {
 	}
 }
 
-// quiet fails the test if the domU's kernel logged a warning or an error since the
-// last call.
+// quiet fails the test if a kernel, or the hypervisor, logged a warning or an error
+// since the last call.
 func (f *linuxFront) quiet(t *testing.T) {
+	t.Helper()
+	if bad := f.theirs.since(t, &f.Shell) + f.ours.since(t, &f.m.Shell); bad != "" {
+		t.Errorf("kernels complain:\n%s", bad)
+	}
+	if bad := f.m.Run(t, "xl dmesg | grep -E 'grant|gnttab|event' || true"); bad != "" {
+		t.Errorf("the hypervisor complains:\n%s", bad)
+	}
+}
+
+// kernelLog is how many lines of a kernel's log have been looked at.
+type kernelLog int
+
+// since returns the warnings and errors that came since the last call.
+func (l *kernelLog) since(t *testing.T, s *lab.Shell) string {
 	t.Helper()
 	// Levels 0 (emergency) to 4 (warning) of include/linux/kern_levels.h. That the emulator
 	// is slow isn't news.
-	bad := f.Run(t, fmt.Sprintf("dmesg -r | tail -n +%d | grep '^<[0-4]>' | grep -v 'hrtimer: interrupt took' || true", f.logged+1))
-	if f.logged = number(t, f.Run(t, "dmesg -r | wc -l")); bad != "" {
-		t.Errorf("the kernel of %s complains:\n%s", f.Name(), bad)
+	lines := strings.Split(s.Run(t, "dmesg -r"), "\n")
+	seen := min(int(*l), len(lines))
+	*l = kernelLog(len(lines) - 1)
+	var bad strings.Builder
+	for _, line := range lines[seen:] {
+		if len(line) > 2 && line[0] == '<' && line[1] <= '4' && line[2] == '>' && !strings.Contains(line, "hrtimer: interrupt took") {
+			fmt.Fprintf(&bad, "%s: %s\n", s.Name(), line)
+		}
 	}
+	return bad.String()
 }
 
 // makeTree puts a file system on /dev/xvda and files of all sizes into it.
