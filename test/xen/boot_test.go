@@ -34,5 +34,5 @@ func TestDomU(t *testing.T) {
 		t.Error(got)
 	}
 	// The tools that scenarios use start, with all their libraries.
-	d.Run(t, "idc version && fio --version && nbdinfo --version && nbdcopy --version && mkfs.ext4 -V && xenstore-ls")
+	d.Run(t, "idc version && fio --version && nbdinfo --version && nbdcopy --version && mkfs.ext4 -V && xenstore-ls /local/domain/$(xenstore-read domid)")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/xenidc/idc/test/xen/internal/lab"
 )
 
-// loads are what a domU does to both disks, for fio.
+// loads are what a domU does to both disks, for fio: one job each, one after the other.
 var loads = []struct{ name, flags string }{
 	{"random read 4 KiB, depth 1", "--rw=randread --bs=4k --iodepth=1"},
 	{"random read 4 KiB, depth 32", "--rw=randread --bs=4k --iodepth=32"},
@@ -20,7 +20,7 @@ var loads = []struct{ name, flags string }{
 	{"sequential write 1 MiB", "--rw=write --bs=1M --iodepth=2"},
 }
 
-// rounds is how often each load is measured on each of the disks, which take turns.
+// rounds is how often all loads are measured on each of the disks, which take turns.
 const rounds = 3
 
 // TestBesideTheKernel measures one domU's Linux front end on our back end, and beside
@@ -34,15 +34,15 @@ func TestBesideTheKernel(t *testing.T) {
 	theirs := m.Disk(t, lab.Disk{Front: d.ID, Vdev: lab.Xvdb, Device: "/dev/ram1"})
 	theirs.Await(t)
 	d.Await(t, "test -b /dev/xvda && test -b /dev/xvdb")
+	our, their := make([][]float64, len(loads)), make([][]float64, len(loads))
+	for range rounds {
+		measure(t, d, "/dev/xvda", our)
+		measure(t, d, "/dev/xvdb", their)
+	}
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-30s %12s %12s %8s\n", "", "ours, IOPS", "Linux, IOPS", "ratio")
-	for _, load := range loads {
-		var our, their []float64
-		for range rounds {
-			our = append(our, iops(t, d, "/dev/xvda", load.flags))
-			their = append(their, iops(t, d, "/dev/xvdb", load.flags))
-		}
-		a, b := median(our), median(their)
+	for i, load := range loads {
+		a, b := median(our[i]), median(their[i])
 		fmt.Fprintf(&table, "%-30s %12.0f %12.0f %8.2f\n", load.name, a, b, a/b)
 	}
 	t.Logf("ours beside xen-blkback, medians of %d:\n%s", rounds, table.String())
@@ -50,24 +50,29 @@ func TestBesideTheKernel(t *testing.T) {
 	stop(t, serve)
 }
 
-// iops runs one load for a second.
-func iops(t *testing.T, d *lab.Domain, device, flags string) float64 {
+// measure runs all loads and adds their IOPS to those of rounds before.
+func measure(t *testing.T, d *lab.Domain, device string, iops [][]float64) {
 	t.Helper()
-	out := d.Run(t, "fio --name=load --ioengine=libaio --direct=1 --time_based --runtime=1 --ramp_time=300ms --output-format=json --filename="+device+" "+flags)
+	line := "fio --output-format=json --ioengine=libaio --direct=1 --time_based --runtime=1 --ramp_time=200ms --filename=" + device
+	for i, load := range loads {
+		line += fmt.Sprintf(" --name=load%d --stonewall %s", i, load.flags)
+	}
+	out := d.Run(t, line)
 	var result struct {
 		Jobs []struct {
 			Error       int
 			Read, Write struct{ IOPS float64 }
 		}
 	}
-	if i := strings.IndexByte(out, '{'); i < 0 || json.Unmarshal([]byte(out[i:]), &result) != nil || len(result.Jobs) != 1 {
+	if i := strings.IndexByte(out, '{'); i < 0 || json.Unmarshal([]byte(out[i:]), &result) != nil || len(result.Jobs) != len(loads) {
 		t.Fatalf("fio said: %s", out)
 	}
-	job := result.Jobs[0]
-	if job.Error != 0 {
-		t.Errorf("fio on %s: error %d", device, job.Error)
+	for i, job := range result.Jobs {
+		if job.Error != 0 {
+			t.Errorf("fio on %s, %s: error %d", device, loads[i].name, job.Error)
+		}
+		iops[i] = append(iops[i], job.Read.IOPS+job.Write.IOPS)
 	}
-	return job.Read.IOPS + job.Write.IOPS
 }
 
 func median(v []float64) float64 {
