@@ -63,8 +63,8 @@ func (st *station) receive(rounds uint64, maskWhileServed bool) error {
 	}
 	timeout := time.After(30 * time.Second)
 	for left > 0 {
-		if st.r.Consume(8, deliver) {
-			continue
+		if st.r.Consume(8, deliver) || left == 0 {
+			continue // nobody kicks after the last one
 		}
 		select {
 		case <-st.kick:
