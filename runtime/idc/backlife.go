@@ -88,7 +88,9 @@ func (e *backEnd) live(ctx context.Context) error {
 		case <-back.C():
 			drainWatch(back)
 		case cause := <-e.failure:
-			e.broken(ctx, cause)
+			if !e.superseded(ctx) {
+				e.broken(ctx, cause)
+			}
 		case <-e.changed:
 			if err := e.republish(ctx); err != nil {
 				return err
@@ -232,6 +234,16 @@ func (e *backEnd) anew(ctx context.Context, front store.State) bool {
 	}
 	now, err := e.offers(e.keysOfFront(ctx))
 	return err == nil && !slices.EqualFunc(now, e.offered, offerOf.equal)
+}
+
+// superseded reports whether the front end has begun anew already: then what became of
+// the rings that it left says nothing about the new ones.
+func (e *backEnd) superseded(ctx context.Context) bool {
+	if e.own != store.StateConnected {
+		return false
+	}
+	front, err := readState(ctx, e.c, e.at.front)
+	return err == nil && (front == store.StateInitialised || front == store.StateConnected) && e.anew(ctx, front)
 }
 
 // follow says Closing. What the front end has sent is still served, since it may wait

@@ -150,9 +150,12 @@ func (f *linuxFront) step() {
 	}
 }
 
-// talk is talk_to_blkback: one ring of one page, so no ring-page-order.
+// talk is talk_to_blkback: one ring of one page, so no ring-page-order. Rings of
+// before end when the new ones are published, as far as the back end can see: on Xen it
+// has their pages for as long as it likes.
 func (f *linuxFront) talk() {
-	f.free()
+	old := *f
+	defer old.free()
 	var err error
 	f.pages, err = f.dom.Grant(f.Back, 1, platform.ReadWrite)
 	f.try(err)
