@@ -61,7 +61,8 @@ func EvtchnReset(fd int) error {
 }
 
 // EvtchnTake takes an event off the descriptor's queue, whose port is masked from
-// now on. It fails with EAGAIN when there is none, EFBIG when the queue overflowed.
+// now on. When there is none it waits, or fails with EAGAIN if the descriptor doesn't
+// block. It fails with EFBIG when the queue overflowed.
 func EvtchnTake(fd int) (port uint32, err error) {
 	var b [4]byte
 	for {

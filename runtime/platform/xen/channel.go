@@ -3,7 +3,6 @@
 package xen
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,24 +16,27 @@ import (
 
 // channel implements platform.Channel on a descriptor of its own: the kernel holds
 // one lock a descriptor for binding, notifying and unmasking, which queues mustn't
-// share. A second descriptor, an eventfd, is there to wake who sleeps.
+// share. Two more ports on it are each other's ends: to wake who sleeps, one is rung.
 //
 // A port is masked from the moment that its event is read until it is written back.
 // That is done when the next Wait begins, not before: while we work the peer can
 // ring as it likes and costs us nothing (XSA-391); what it rang is then one event.
 //
-//	Wait:  unmask ──► poll(evtchn, eventfd) ──► read: masked ──► return
-//	Close: closed ──► eventfd ──► everybody has left ──► both descriptors closed
+//	Wait:  unmask ──► read: masked ──► return
+//	Wake:  notify ──► loop ──► that read
+//	Close: closed ──► Wake ──► everybody has left ──► descriptor closed
 //
-// Wait blocks its thread: a wake-up takes no detour through Go's poller.
+// Wait blocks its thread in the read: a wake-up takes no detour through Go's poller,
+// and two system calls.
 type channel struct {
 	d    *Domain
 	p    *peer
 	port uint32
-	fd   int // of evtchn: closing it closes the port
-	bell int // eventfd
+	bell uint32 // the end of the loop that Wake rings
+	loop uint32 // the end that hears it
+	fd   int    // of evtchn: closing it closes the ports
 
-	life   sync.RWMutex // held for reading while the descriptors are in use
+	life   sync.RWMutex // held for reading while the descriptor is in use
 	closed atomic.Bool
 	woken  atomic.Bool
 	masked bool // belongs to Wait
@@ -78,20 +80,27 @@ func (d *Domain) newChannel(id platform.DomID, bind func(fd int) (uint32, error)
 		err = platform.ErrClosed
 	}
 	if err != nil {
-		c.closeFiles()
+		unix.Close(c.fd)
 		return nil, err
 	}
 	return c, nil
 }
 
-// open opens the two descriptors.
+// open opens the descriptor and makes the loop. Reading blocks.
 func (c *channel) open() (err error) {
 	if c.fd, err = c.d.devices.another(evtchn); err != nil {
 		return err
 	}
-	if c.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	self := uint16(c.d.id)
+	if err = unix.SetNonblock(c.fd, false); err == nil {
+		c.bell, err = sys.EvtchnListen(c.fd, self)
+	}
+	if err == nil {
+		c.loop, err = sys.EvtchnBind(c.fd, self, c.bell)
+	}
+	if err != nil {
 		unix.Close(c.fd)
-		return fmt.Errorf("eventfd: %w", lacking(err))
+		return fmt.Errorf("a port to wake ourselves: %w", lacking(err))
 	}
 	return nil
 }
@@ -146,50 +155,46 @@ func (c *channel) Wait() error {
 	}
 }
 
-// sleep waits for either descriptor, and reports whether an event was taken. If the
+// sleep waits for either port, and reports whether the peer's event was taken. If the
 // peer is gone it doesn't wait, and fails when no event is left.
 func (c *channel) sleep() (rung bool, err error) {
-	timeout := -1
 	if c.p.gone.Load() {
-		timeout = 0
+		left, err := c.pending()
+		if err != nil {
+			return false, c.wrap("poll", err)
+		}
+		if !left {
+			return false, c.wrap("wait", platform.ErrPeerGone)
+		}
 	}
-	fds := [2]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}, {Fd: int32(c.bell), Events: unix.POLLIN}}
-	switch n, err := unix.Poll(fds[:], timeout); {
-	case err == unix.EINTR:
-		return false, nil
-	case err != nil:
-		return false, c.wrap("poll", err)
-	case n == 0:
-		return false, c.wrap("wait", platform.ErrPeerGone)
-	}
-	if fds[1].Revents != 0 {
-		c.unring()
-	}
-	if fds[0].Revents == 0 {
-		return false, nil
-	}
-	return c.take()
-}
-
-// take reads the event: the port is masked from now on.
-func (c *channel) take() (bool, error) {
-	_, err := sys.EvtchnTake(c.fd)
-	switch err {
-	case nil:
-		c.masked = true
-		return true, nil
-	case unix.EAGAIN:
-		return false, nil
-	case unix.EFBIG:
-		// The queue overflowed, which one port can't do by itself: start afresh, and take
-		// it for an event.
-		if err := sys.EvtchnReset(c.fd); err != nil {
+	switch port, err := sys.EvtchnTake(c.fd); {
+	case errors.Is(err, unix.EFBIG):
+		// The queue overflowed, which so few ports can't do by themselves: start afresh, and
+		// take it for an event on both.
+		if err := errors.Join(sys.EvtchnReset(c.fd), sys.EvtchnUnmask(c.fd, c.loop)); err != nil {
 			return false, c.wrap("reset", err)
 		}
-		c.masked = true
-		return true, nil
+	case err != nil:
+		return false, c.wrap("read", err)
+	case port == c.loop:
+		if err := sys.EvtchnUnmask(c.fd, port); err != nil {
+			return false, c.wrap("unmask", err)
+		}
+		return false, nil
 	}
-	return false, c.wrap("read", err)
+	c.masked = true
+	return true, nil
+}
+
+// pending reports whether reading wouldn't block.
+func (c *channel) pending() (bool, error) {
+	fds := [1]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds[:], 0)
+		if err != unix.EINTR {
+			return n > 0, err
+		}
+	}
 }
 
 // Wake makes the present Wait, or the next one, return nil.
@@ -207,18 +212,8 @@ func (c *channel) rouse() {
 	}
 }
 
-// ring makes the eventfd readable. It is full only if it is readable already.
-func (c *channel) ring() {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	_, _ = unix.Write(c.bell, one[:])
-}
-
-// unring empties the eventfd.
-func (c *channel) unring() {
-	var count [8]byte
-	_, _ = unix.Read(c.bell, count[:])
-}
+// ring makes an event pending on the other end of the loop.
+func (c *channel) ring() { _ = sys.EvtchnNotify(c.fd, c.bell) }
 
 // Close frees the port. The peer's end stays, deaf.
 func (c *channel) Close() error {
@@ -232,13 +227,8 @@ func (c *channel) Close() error {
 	c.d.peers.drop(c)
 	c.life.Lock() // once Wait and the others have left
 	defer c.life.Unlock()
-	c.closeFiles()
-	return nil
-}
-
-func (c *channel) closeFiles() {
 	unix.Close(c.fd)
-	unix.Close(c.bell)
+	return nil
 }
 
 // wrap says in an error which channel it is about.
