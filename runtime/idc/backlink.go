@@ -191,6 +191,7 @@ func (e *backEnd) link(o offerOf, abi int) error {
 		pages.Unmap()
 		return fmt.Errorf("bind port %d: %w", o.port, err)
 	}
+	announce(pages, channel, e.log)
 	e.links = append(e.links, &backLink{pages: pages, channel: channel})
 	_, err = e.ringOf(pages, abi)
 	return err

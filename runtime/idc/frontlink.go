@@ -139,6 +139,7 @@ func (l *frontLife) newLink(order int) (*frontLink, error) {
 		pages.Free()
 		return nil, err
 	}
+	announce(pages, channel, l.log)
 	return &frontLink{pages, front, channel}, nil
 }
 

@@ -31,9 +31,21 @@ type gntdevCopy struct {
 	segments unsafe.Pointer
 }
 
+// unmapNotify is struct ioctl_gntdev_unmap_notify (xen/gntdev.h), and struct
+// ioctl_gntalloc_unmap_notify (xen/gntalloc.h), which has the same number.
+type unmapNotify struct {
+	index  uint64
+	action uint32
+	port   uint32
+}
+
+// unmapSendEvent is UNMAP_NOTIFY_SEND_EVENT (both headers).
+const unmapSendEvent = 2
+
 var (
 	ioctlGntdevMap   = ioc('G', 0, unsafe.Sizeof(gntdevMap{}))
 	ioctlGntdevUnmap = ioc('G', 1, unsafe.Sizeof(gntdevUnmap{}))
+	ioctlUnmapNotify = ioc('G', 7, unsafe.Sizeof(unmapNotify{}))
 	ioctlGntdevCopy  = ioc('G', 8, unsafe.Sizeof(gntdevCopy{}))
 )
 
@@ -65,5 +77,14 @@ func GntdevMap[R ~uint32](b *GntdevBuffer, fd int, domid uint16, refs []R) (inde
 func GntdevUnmap(fd int, index uint64, count int) error {
 	op := gntdevUnmap{index: index, count: uint32(count)}
 	_, err := ioctl(fd, ioctlGntdevUnmap, unsafe.Pointer(&op))
+	return err
+}
+
+// UnmapNotify has the kernel make an event pending on the remote end of a port of
+// ours when the pages at index of gntdev's or gntalloc's are unmapped and given back,
+// also by this process's death. The kernel holds on to the port until then.
+func UnmapNotify(fd int, index uint64, port uint32) error {
+	op := unmapNotify{index: index, action: unmapSendEvent, port: port}
+	_, err := ioctl(fd, ioctlUnmapNotify, unsafe.Pointer(&op))
 	return err
 }

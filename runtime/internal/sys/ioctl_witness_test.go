@@ -59,6 +59,9 @@ func ours() (lines []string) {
 
 	number("IOCTL_GNTDEV_MAP_GRANT_REF", ioctlGntdevMap)
 	number("IOCTL_GNTDEV_UNMAP_GRANT_REF", ioctlGntdevUnmap)
+	number("IOCTL_GNTDEV_SET_UNMAP_NOTIFY", ioctlUnmapNotify)
+	number("IOCTL_GNTALLOC_SET_UNMAP_NOTIFY", ioctlUnmapNotify)
+	number("UNMAP_NOTIFY_SEND_EVENT", unmapSendEvent)
 	number("IOCTL_GNTDEV_GRANT_COPY", ioctlGntdevCopy)
 	var m gntdevMap
 	at("ioctl_gntdev_map_grant_ref.count", offset(m, "count"))
@@ -71,6 +74,14 @@ func ours() (lines []string) {
 	var u gntdevUnmap
 	at("ioctl_gntdev_unmap_grant_ref.index", offset(u, "index"))
 	at("ioctl_gntdev_unmap_grant_ref.count", offset(u, "count"))
+	for _, device := range []string{"gntdev", "gntalloc"} {
+		var n unmapNotify
+		name := "ioctl_" + device + "_unmap_notify"
+		at("sizeof "+name, reflect.TypeOf(n).Size())
+		at(name+".index", offset(n, "index"))
+		at(name+".action", offset(n, "action"))
+		at(name+".event_channel_port", offset(n, "port"))
+	}
 	var c gntdevCopy
 	at("ioctl_gntdev_grant_copy.count", offset(c, "count"))
 	at("ioctl_gntdev_grant_copy.segments", offset(c, "segments"))

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,12 +60,14 @@ const (
 
 // Orders. An order is carried out when its event comes, and then the word is 0 again.
 const (
-	orderEcho     = 1 + iota // raise the result by one
-	orderMap                 // map dom0's pages, add a mark, and keep them mapped
-	orderUnmap               // unmap them
-	orderCopy                // copy the first of dom0's pages to the second
-	orderDie                 // end without a goodbye
-	orderStranger            // map a page that wasn't granted: the result is 1 if that was refused
+	orderEcho          = 1 + iota // raise the result by one
+	orderMap                      // map dom0's pages, add a mark, and keep them mapped
+	orderUnmap                    // unmap them
+	orderCopy                     // copy the first of dom0's pages to the second
+	orderDie                      // end without a goodbye
+	orderStranger                 // map a page that wasn't granted: the result is 1 if that was refused
+	orderAnnounceGrant            // have the kernel tell when our pages are freed
+	orderAnnounceMap              // have it tell when dom0's pages are unmapped
 )
 
 // serve is the domU's part: it does as it is told until it dies.
@@ -101,7 +104,7 @@ func serve() error {
 			return err
 		}
 	}
-	s := &server{d: d, c: c, m: ours.Memory()}
+	s := &server{d: d, c: c, ours: ours, ch: ch, m: ours.Memory()}
 	for {
 		if err := ch.Wait(); err != nil {
 			return err
@@ -120,6 +123,8 @@ func serve() error {
 type server struct {
 	d      *xen.Domain
 	c      *store.Client
+	ours   platform.Grant
+	ch     platform.Channel
 	m      shm.Memory
 	theirs platform.Mapping
 }
@@ -134,6 +139,10 @@ func (s *server) obey(ctx context.Context, order uint32) error {
 		return nil
 	case orderDie:
 		os.Exit(0)
+	case orderAnnounceGrant:
+		return s.ours.(platform.Announcer).Announce(s.ch)
+	case orderAnnounceMap:
+		return s.theirs.(platform.Announcer).Announce(s.ch)
 	case orderStranger:
 		_, err := s.d.Map(0, []platform.GrantRef{1 << 20}, platform.ReadOnly)
 		if errors.Is(err, platform.ErrBadRef) {
@@ -191,6 +200,7 @@ type other struct {
 	ch   platform.Channel
 	maps platform.Mapping
 	m    shm.Memory
+	dead bool
 }
 
 // meet waits for a process that serves and isn't the one before, and connects to it.
@@ -269,6 +279,20 @@ func (o *other) order(n uint32) {
 	}
 }
 
+// die ends the process, if that hasn't been done.
+func (o *other) die() {
+	o.t.Helper()
+	if o.dead {
+		return
+	}
+	o.dead = true
+	if err := o.c.Remove(o.t.Context(), store.NoTx, o.path(keyServing)); err != nil {
+		o.t.Error(err)
+	}
+	o.m.Store32(orderAt, orderDie)
+	o.ch.Notify()
+}
+
 // lend grants pages to the domU and tells it.
 func (o *other) lend(pages int) platform.Grant {
 	o.t.Helper()
@@ -298,6 +322,9 @@ func TestDomains(t *testing.T) {
 		{"Events", domainsEvents},
 		{"Lend", domainsLend},
 		{"Abandon", domainsAbandon},
+		{"DieUnannounced", func(t *testing.T, o *other) { domainsDie(t, o, 0) }},
+		{"DieAnnouncedByGrant", func(t *testing.T, o *other) { domainsDie(t, o, orderAnnounceGrant) }},
+		{"DieAnnouncedByMap", func(t *testing.T, o *other) { domainsDie(t, o, orderAnnounceMap) }},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			testenv.Leaks(t)
@@ -305,11 +332,7 @@ func TestDomains(t *testing.T) {
 			f.run(t, o)
 			// The process dies with everything connected; the next test meets another.
 			pid = o.pid
-			if err := o.c.Remove(t.Context(), store.NoTx, o.path(keyServing)); err != nil {
-				t.Error(err)
-			}
-			o.m.Store32(orderAt, orderDie)
-			o.ch.Notify()
+			o.die()
 		})
 	}
 	t.Run("Destroyed", func(t *testing.T) {
@@ -428,6 +451,33 @@ func domainsAbandon(t *testing.T, o *other) {
 		t.Error("the next grant doesn't reach the domU")
 	}
 	o.order(orderUnmap)
+}
+
+// domainsDie: the death of a process rings if it was to be announced, and only then.
+func domainsDie(t *testing.T, o *other, announce uint32) {
+	o.lend(1)
+	o.order(orderMap)
+	if announce != 0 {
+		o.order(announce)
+	}
+	for o.rings(100 * time.Millisecond) { // the answers to our orders
+	}
+	o.die()
+	if rang := o.rings(3 * time.Second); rang != (announce != 0) {
+		t.Errorf("the death rang: %v", rang)
+	}
+}
+
+// rings reports whether an event comes within that time.
+func (o *other) rings(within time.Duration) bool {
+	o.t.Helper()
+	var late atomic.Bool
+	alarm := time.AfterFunc(within, func() { late.Store(true); o.ch.Wake() })
+	defer alarm.Stop()
+	if err := o.ch.Wait(); err != nil {
+		o.t.Fatal(err)
+	}
+	return !late.Load()
 }
 
 // domainsDestroyed: the end of the domain ends every wait, and costs nothing else.

@@ -171,6 +171,14 @@ func (d *Domain) forget(m mapped) {
 	}
 }
 
+// index is where gntdev has the mapping that starts at an address.
+func (s *mapSet) index(at uintptr) (uint64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.at[at]
+	return m.index, ok
+}
+
 func (s *mapSet) pages() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,6 +28,9 @@ int main(void)
 
 	NUMBER(IOCTL_GNTDEV_MAP_GRANT_REF);
 	NUMBER(IOCTL_GNTDEV_UNMAP_GRANT_REF);
+	NUMBER(IOCTL_GNTDEV_SET_UNMAP_NOTIFY);
+	NUMBER(IOCTL_GNTALLOC_SET_UNMAP_NOTIFY);
+	NUMBER(UNMAP_NOTIFY_SEND_EVENT);
 	NUMBER(IOCTL_GNTDEV_GRANT_COPY);
 	AT(ioctl_gntdev_map_grant_ref, count);
 	AT(ioctl_gntdev_map_grant_ref, index);
@@ -37,6 +40,14 @@ int main(void)
 	AT(ioctl_gntdev_grant_ref, ref);
 	AT(ioctl_gntdev_unmap_grant_ref, index);
 	AT(ioctl_gntdev_unmap_grant_ref, count);
+	SIZE(ioctl_gntdev_unmap_notify);
+	AT(ioctl_gntdev_unmap_notify, index);
+	AT(ioctl_gntdev_unmap_notify, action);
+	AT(ioctl_gntdev_unmap_notify, event_channel_port);
+	SIZE(ioctl_gntalloc_unmap_notify);
+	AT(ioctl_gntalloc_unmap_notify, index);
+	AT(ioctl_gntalloc_unmap_notify, action);
+	AT(ioctl_gntalloc_unmap_notify, event_channel_port);
 	AT(ioctl_gntdev_grant_copy, count);
 	AT(ioctl_gntdev_grant_copy, segments);
 	SIZE(ioctl_gntdev_grant_copy_segment);
