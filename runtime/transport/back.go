@@ -36,8 +36,8 @@ type BackConfig struct {
 
 // BackQueue serves one ring. Its workers take turns: one leads, which means that it
 // looks after the ring; a leader that took a request serves it itself, and another
-// worker leads on if there is more to do, or if the handler turns out to be slow
-// ([vigil]). So a single request changes no goroutine, and a burst is served in
+// worker leads on if there is more to do, if handlers are slow and more is likely to
+// come ([company]), or if this one turns out to be slow ([vigil]). So a single request changes no goroutine, and a burst is served in
 // parallel:
 //
 //	        ┌── ring empty: spin, arm, sleep ◄─┐
@@ -53,10 +53,11 @@ type BackQueue struct {
 	idle    *sync.Cond
 	parked  int           // followers
 	leading bool          // somebody waits for requests
-	called  time.Time     // when a follower was woken that hasn't come yet
+	called  instant       // when a follower was woken that hasn't come yet
 	wake    time.Duration // what that costs, on average
 	stopped bool
 	vigil   vigil
+	company company
 	running sync.WaitGroup
 	report  sync.Once
 }

@@ -12,7 +12,7 @@ const spinCheck = 64
 // only now and then, since that costs as much as several looks at a ring.
 type budget struct {
 	limit time.Duration // nothing, if not positive
-	start time.Time
+	start instant       // 0 until it was looked up
 	looks int
 }
 
@@ -25,11 +25,11 @@ func (b *budget) left() bool {
 		return true
 	}
 	runtime.Gosched()
-	now := time.Now()
-	if b.start.IsZero() {
-		b.start = now
+	t := now()
+	if b.start == 0 {
+		b.start = t
 	}
-	return now.Sub(b.start) < b.limit
+	return t-b.start < b.limit
 }
 
 // Spin returns how long to poll for when the user asked for want: 0 is the

@@ -25,7 +25,7 @@ func TestPatience(t *testing.T) {
 		default:
 			t.Fatalf("an end that gave up polls for %v", b.limit)
 		}
-		time.Sleep(probeWindow / 8)
+		time.Sleep(probeWindow / 32)
 	}
 	if probes == 0 {
 		t.Error("an end that gave up never tried again")

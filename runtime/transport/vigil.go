@@ -3,11 +3,13 @@ package transport
 import "time"
 
 // tick is how often a vigil looks; a handler that takes longer than one or two of
-// them doesn't keep others waiting. stillTicks is after how many looks that found
-// nothing new it ends: requests that come more often find it running.
+// them doesn't keep others waiting. hold is the same while answers are held back.
+// stillTicks is after how many looks that found nothing new it ends: requests that come
+// more often find it running. Every look wakes a thread, so there aren't many.
 const (
-	tick       = time.Millisecond
-	stillTicks = 16
+	tick       = 10 * time.Millisecond
+	hold       = time.Millisecond
+	stillTicks = 4
 )
 
 // vigil looks after a ring whose workers can't, because all that were awake are busy
@@ -23,17 +25,23 @@ const (
 type vigil struct {
 	timer *time.Timer
 	on    bool
-	taken uint64 // requests, so far
-	seen  uint64 // of them, at the last look
-	still int    // looks since then
+	every time.Duration // between looks
+	taken uint64        // requests, so far
+	seen  uint64        // of them, at the last look
+	still int           // looks since then
 }
 
-// took notes that a request was taken; wanted says that it may need looking after.
-func (v *vigil) took(wanted bool) {
+// took notes that a request was taken; wanted says that it may need looking after, and
+// held that answers wait for its own.
+func (v *vigil) took(wanted, held bool) {
 	v.taken++
-	if wanted && !v.on {
-		v.on, v.still = true, 0
-		v.timer.Reset(tick)
+	every := tick
+	if held {
+		every = hold
+	}
+	if (wanted || held) && (!v.on || every < v.every) {
+		v.on, v.still, v.every = true, 0, every
+		v.timer.Reset(every)
 	}
 }
 
@@ -53,7 +61,7 @@ func (q *BackQueue) look() {
 		q.wakeFollower()
 	}
 	if v.on = v.still < stillTicks; v.on {
-		v.timer.Reset(tick)
+		v.timer.Reset(v.every)
 	}
 	if notify {
 		q.running.Add(1) // Stop waits for us, as it does for workers, which it hasn't yet

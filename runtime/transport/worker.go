@@ -7,8 +7,8 @@ import (
 )
 
 // slowAfter is the least average time of service from which on a worker that takes a
-// request lets another lead at once, rather than only when more requests wait.
-// Where waking a goroutine costs more, as under a hypervisor whose virtual CPUs have
+// request lets another lead at once, rather than only when more requests wait, if
+// experience says that more will come ([company]). Where waking a goroutine costs more, as under a hypervisor whose virtual CPUs have
 // to share, it is twice that, as measured; but see mostWake.
 const slowAfter = 20 * time.Microsecond
 
@@ -19,12 +19,19 @@ const mostWake = 500 * time.Microsecond
 // wait. Each publication costs a fence and moves a cache line between CPUs.
 const batch = 4
 
+// measured is how many requests there are to one whose service is timed, since a look
+// at a clock isn't free.
+const measured = 8
+
 // worker is one goroutine of a BackQueue with its own Request.
 type worker struct {
 	q       *BackQueue
 	r       *Request
 	alone   bool
 	average time.Duration
+	served  uint
+	handed  bool   // another was called to lead when the present request was taken
+	before  uint64 // requests taken by then
 }
 
 func newWorker(q *BackQueue) *worker {
@@ -50,6 +57,7 @@ func (w *worker) run() {
 		q.mu.Unlock()
 		w.serve()
 		q.mu.Lock()
+		w.learn()
 		if w.r.orphan {
 			q.fail(platform.ErrClosed)
 			break
@@ -100,34 +108,54 @@ func (w *worker) take(held bool) bool {
 		return false
 	}
 	q.cfg.Ring.Take(w.r.slot)
-	q.vigil.took(held || q.parked > 0 && !q.leading)
-	if q.parked > 0 && !q.leading && (w.average > max(slowAfter, 2*q.wake) || w.more()) {
-		q.called = time.Now()
+	lonely := q.parked > 0 && !q.leading
+	q.vigil.took(lonely, held)
+	if w.handed = lonely && (w.more() || w.slow() && q.company.expected()); w.handed {
+		w.before = q.vigil.taken
+		if w.before%measured == 0 {
+			q.called = now()
+		}
 		q.idle.Signal()
 	}
 	return true
 }
 
-// awoken measures what it took to wake the worker that calls it, if one was called.
-func (q *BackQueue) awoken() {
-	if q.called.IsZero() {
-		return
+// slow reports whether requests mostly take so long that another worker should lead
+// meanwhile.
+func (w *worker) slow() bool { return w.average > max(slowAfter, 2*w.q.wake) }
+
+// learn notes whether other requests came while one was served, by whomever.
+func (w *worker) learn() {
+	switch q := w.q; {
+	case w.alone:
+	case w.handed && q.vigil.taken == w.before:
+		q.company.missed()
+	case w.handed || w.more():
+		q.company.came()
 	}
-	q.wake += (min(time.Since(q.called), mostWake) - q.wake) / 8
-	q.called = time.Time{}
 }
 
-// serve runs the handler and measures it.
+// awoken measures what it took to wake the worker that calls it, if one was called.
+func (q *BackQueue) awoken() {
+	if q.called == 0 {
+		return
+	}
+	q.wake += (min(now()-q.called, mostWake) - q.wake) / 8
+	q.called = 0
+}
+
+// serve runs the handler, and measures one in measured.
 func (w *worker) serve() {
-	if w.alone {
+	w.served++
+	if w.alone || w.served%measured != 0 {
 		w.q.cfg.Handle(w.r)
 		w.r.reset()
 		return
 	}
-	start := time.Now()
+	start := now()
 	w.q.cfg.Handle(w.r)
 	w.r.reset()
-	w.average += (time.Since(start) - w.average) / 8
+	w.average += (now() - start - w.average) / 2
 }
 
 // publish makes answers visible and notifies the front end if it asked for that.
