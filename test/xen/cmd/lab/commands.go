@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/xenidc/idc/test/xen/internal/lab"
 )
@@ -179,6 +180,20 @@ func (d *domuDownCmd) Run(ctx context.Context, c *cli) error {
 		err = fmt.Errorf("%w: %s", r.Err(), r.Stderr)
 	}
 	return err
+}
+
+type profileCmd struct {
+	For       time.Duration `help:"How long to look." default:"5s"`
+	Functions int           `help:"How many functions to name." default:"40"`
+}
+
+func (p *profileCmd) Run(ctx context.Context, c *cli) error {
+	m, err := lab.Attach(ctx, c.Dir)
+	if err != nil {
+		return fmt.Errorf("%w; start one with: lab boot", err)
+	}
+	defer m.Close()
+	return m.Profile(ctx, p.For, p.Functions, os.Stdout)
 }
 
 type logCmd struct{}

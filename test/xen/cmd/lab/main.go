@@ -33,20 +33,22 @@ Examples:
   lab test ./runtime/platform/xen       a package's tests, in dom0
   IDC_LAB=$(lab dir) go test ./test/xen/... -run Boot
                                         the lab's tests, on this machine
+  lab profile --for 10s                 where its processors' time goes
   lab down                              power it off`
 
 type cli struct {
-	Dir   string   `help:"Directory of the machine's sockets and logs." env:"IDC_LAB_DIR" default:"${dir}" type:"path"`
-	Run   runCmd   `cmd:"" help:"Boot, run a command in dom0, power off."`
-	Shell shellCmd `cmd:"" help:"A shell in dom0 or a domU; boots a machine if none runs."`
-	Boot  bootCmd  `cmd:"" help:"Boot a machine and keep it running."`
-	Exec  execCmd  `cmd:"" help:"Run a command on the running machine."`
-	Put   putCmd   `cmd:"" help:"Copy a file to the running machine."`
-	Test  testCmd  `cmd:"" help:"Build a package's tests and run them on the running machine."`
-	Domu  domuCmd  `cmd:"" help:"Start and destroy domUs of the running machine."`
-	Log   logCmd   `cmd:"" help:"Print the serial line's log: the hypervisor's and dom0's kernel."`
-	Where dirCmd   `cmd:"" name:"dir" help:"Print the machine's directory."`
-	Down  downCmd  `cmd:"" help:"Power the running machine off."`
+	Dir     string     `help:"Directory of the machine's sockets and logs." env:"IDC_LAB_DIR" default:"${dir}" type:"path"`
+	Run     runCmd     `cmd:"" help:"Boot, run a command in dom0, power off."`
+	Shell   shellCmd   `cmd:"" help:"A shell in dom0 or a domU; boots a machine if none runs."`
+	Boot    bootCmd    `cmd:"" help:"Boot a machine and keep it running."`
+	Exec    execCmd    `cmd:"" help:"Run a command on the running machine."`
+	Put     putCmd     `cmd:"" help:"Copy a file to the running machine."`
+	Test    testCmd    `cmd:"" help:"Build a package's tests and run them on the running machine."`
+	Domu    domuCmd    `cmd:"" help:"Start and destroy domUs of the running machine."`
+	Profile profileCmd `cmd:"" help:"Tell where the machine's processors spend their time: hypervisor, kernels, idc."`
+	Log     logCmd     `cmd:"" help:"Print the serial line's log: the hypervisor's and dom0's kernel."`
+	Where   dirCmd     `cmd:"" name:"dir" help:"Print the machine's directory."`
+	Down    downCmd    `cmd:"" help:"Power the running machine off."`
 }
 
 // exitCode is how a command in a domain ended, and how this one ends then.

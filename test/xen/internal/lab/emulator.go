@@ -22,9 +22,10 @@ import (
 
 // The files in a machine's directory.
 const (
-	socketName = "lab.sock"   // a hub: connect to run commands in dom0
-	lineName   = "line.sock"  // QEMU's end of the virtio-serial port
-	serialName = "serial.log" // the hypervisor, and dom0's kernel
+	socketName  = "lab.sock"   // a hub: connect to run commands in dom0
+	lineName    = "line.sock"  // QEMU's end of the virtio-serial port
+	serialName  = "serial.log" // the hypervisor, and dom0's kernel
+	monitorName = "qmp.sock"   // QEMU's monitor
 )
 
 // bootTimeout bounds the time from QEMU's start to dom0's hello.
@@ -51,6 +52,7 @@ func qemuArgs(im image.Images, dom0Image, dir string) []string {
 		"-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "4096", "-cpu", "qemu64,+npt",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-serial", "file:" + comma(filepath.Join(dir, serialName)),
+		"-qmp", "unix:" + comma(filepath.Join(dir, monitorName)) + ",server=on,wait=off",
 		"-kernel", im.Xen, "-append", strings.TrimSpace(xen),
 		"-initrd", comma(im.Kernel) + " " + comma(linux) + "," + comma(dom0Image),
 		"-chardev", "socket,id=line,path=" + comma(filepath.Join(dir, lineName)),

@@ -57,7 +57,7 @@ const overlay = "/lab/overlay"
 
 // putIDC builds the idc command and puts it where every domain finds it.
 func (m *Machine) putIDC(ctx context.Context) error {
-	bin, err := buildCommand(ctx, m.dir, "./cmd/idc")
+	bin, err := goBuild(ctx, filepath.Join(m.dir, "idc"), "build", "./cmd/idc", profiledFlags)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,8 @@ func (m *Machine) Close() error {
 	err := m.client.Close()
 	if m.emu != nil {
 		m.emu.stop()
-		err = errors.Join(err, os.Remove(filepath.Join(m.dir, socketName)), os.Remove(filepath.Join(m.dir, lineName)))
+		err = errors.Join(err, os.Remove(filepath.Join(m.dir, socketName)), os.Remove(filepath.Join(m.dir, lineName)),
+			os.Remove(filepath.Join(m.dir, monitorName)))
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
