@@ -63,6 +63,7 @@ func (c *attachCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dom.Close()) }()
+	defer e.tellAbandoned(dom)
 	ctx, cancel, err := untilGone(e.ctx, dom)
 	if err != nil {
 		return err

@@ -74,6 +74,17 @@ func (e *env) joinXen() (platform.Domain, error) {
 	return d, nil
 }
 
+// tellAbandoned warns of memory that the kernel keeps because a back end has it mapped.
+func (e *env) tellAbandoned(d platform.Domain) {
+	x, ok := d.(*xen.Domain)
+	if !ok {
+		return
+	}
+	if n := x.Stats().Abandoned; n > 0 {
+		e.log.Warn("the back end holds pages of ours: the kernel keeps them until it lets go or ends", "pages", n)
+	}
+}
+
 // toolstack opens the store with all the rights that this process may have: those of
 // the broker's user on the host, those of the domain on Xen.
 func (e *env) toolstack(d platform.Domain) (*store.Client, error) {

@@ -62,6 +62,7 @@ type Front struct {
 	reason  error // why it isn't connected
 	peer    platform.DomID
 	sets    map[platform.DomID]*grant.Set
+	shelf   shelf
 	closing sync.Once
 }
 
@@ -197,47 +198,4 @@ func (f *Front) Close() error {
 		}
 	})
 	return nil
-}
-
-// Alloc returns memory that is shared with the present back end. Bulk data in it
-// isn't copied. After a reconnect to another domain it is ordinary memory, which is
-// copied. The caller frees it.
-func (f *Front) Alloc(bytes int) (*Buffer, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.isUp {
-		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, ErrDisconnected)
-	}
-	b, err := grant.NewBuffer(f.dom, f.peer, bytes)
-	if err != nil {
-		return nil, err
-	}
-	set := f.set(f.peer)
-	set.Add(b)
-	return &Buffer{b, set}, nil
-}
-
-// set returns the shared buffers of a peer. The lock is held.
-func (f *Front) set(peer platform.DomID) *grant.Set {
-	s := f.sets[peer]
-	if s == nil {
-		s = new(grant.Set)
-		f.sets[peer] = s
-	}
-	return s
-}
-
-// Buffer is memory that a front end shares with its back end.
-type Buffer struct {
-	b   *grant.Buffer
-	set *grant.Set
-}
-
-// Bytes is the memory. The back end can change it at any time.
-func (b *Buffer) Bytes() []byte { return b.b.Bytes() }
-
-// Free gives the memory back. No transaction may be using it.
-func (b *Buffer) Free() {
-	b.set.Remove(b.b)
-	b.b.Close()
 }

@@ -469,8 +469,9 @@ func (l *frontLife) cut(cause error) {
 	}
 }
 
-// free gives back the memory of the links.
+// free gives back the memory of the links, and buffers that nobody uses.
 func (l *frontLife) free() {
+	l.clearShelf()
 	for _, k := range l.links {
 		k.close()
 	}

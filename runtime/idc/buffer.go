@@ -1,0 +1,116 @@
+package idc
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/xenidc/idc/runtime/grant"
+	"github.com/xenidc/idc/runtime/platform"
+)
+
+// Buffer is memory that a front end shares with its back end.
+type Buffer struct {
+	b    *grant.Buffer
+	f    *Front
+	peer platform.DomID
+	once sync.Once
+}
+
+// Bytes is the memory. The back end can change it at any time.
+func (b *Buffer) Bytes() []byte { return b.b.Bytes() }
+
+// Free gives the memory back. No transaction may be using it. It is called once; a second
+// call does nothing.
+func (b *Buffer) Free() {
+	b.once.Do(func() {
+		if !b.f.shelve(b) {
+			b.b.Close()
+		}
+	})
+}
+
+// Alloc returns zeroed memory that is shared with the present back end. Bulk data in it
+// isn't copied. After a reconnect to another domain it is ordinary memory, which is
+// copied. The caller frees it.
+func (f *Front) Alloc(bytes int) (*Buffer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.isUp {
+		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, ErrDisconnected)
+	}
+	b := f.shelf.take(bytes)
+	if b == nil {
+		var err error
+		if b, err = grant.NewBuffer(f.dom, f.peer, bytes); err != nil {
+			return nil, err
+		}
+	}
+	f.set(f.peer).Add(b)
+	return &Buffer{b: b, f: f, peer: f.peer}, nil
+}
+
+// shelve ends the use of a buffer, and reports whether it was put on the shelf.
+func (f *Front) shelve(b *Buffer) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.set(b.peer).Remove(b.b)
+	return f.isUp && b.peer == f.peer && f.shelf.put(b.b)
+}
+
+// set returns the shared buffers of a peer. The lock is held.
+func (f *Front) set(peer platform.DomID) *grant.Set {
+	s := f.sets[peer]
+	if s == nil {
+		s = new(grant.Set)
+		f.sets[peer] = s
+	}
+	return s
+}
+
+// shelfPages bounds what a shelf holds: 32 MiB.
+const shelfPages = 8192
+
+// shelf has the buffers of a connection that were freed. The back end may have them
+// mapped for as long as the connection lasts, which makes its next requests cheap if it
+// sees them again; on Xen, pages that somebody has mapped can't be had back at all.
+type shelf struct {
+	idle  []*grant.Buffer
+	pages int
+}
+
+// put is false when there is no room.
+func (s *shelf) put(b *grant.Buffer) bool {
+	n := len(b.Refs())
+	if s.pages+n > shelfPages {
+		return false
+	}
+	s.idle = append(s.idle, b)
+	s.pages += n
+	return true
+}
+
+// take returns zeroed memory of that size, or nil: what was put there last, since the
+// back end is likeliest to know it.
+func (s *shelf) take(bytes int) *grant.Buffer {
+	for i, b := range slices.Backward(s.idle) {
+		if len(b.Bytes()) == bytes {
+			s.idle = slices.Delete(s.idle, i, i+1)
+			s.pages -= len(b.Refs())
+			b.Memory().Zero(0, b.Memory().Len())
+			return b
+		}
+	}
+	return nil
+}
+
+// clearShelf gives everything back, when the connection has ended.
+func (f *Front) clearShelf() {
+	f.mu.Lock()
+	idle := f.shelf.idle
+	f.shelf = shelf{}
+	f.mu.Unlock()
+	for _, b := range idle {
+		b.Close()
+	}
+}
