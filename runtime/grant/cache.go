@@ -9,7 +9,7 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// DefaultMax is how many mappings Linux's blkback keeps for a device: 32 slots of
+// DefaultMax is how many mappings Linux's blkback keeps for a ring: 32 slots of
 // 33 pages, max_persistent_grants in drivers/block/xen-blkback/blkback.c.
 const DefaultMax = 1056
 

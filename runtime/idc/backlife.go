@@ -29,7 +29,6 @@ type backEnd struct {
 	begun   time.Time     // when the last attempt to connect was
 	own     store.State
 	settled bool // the front end has said Connected on this connection
-	pages   mapper
 	links   []*backLink
 	offered []offerOf // of the front end's, on this connection
 }

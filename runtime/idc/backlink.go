@@ -13,24 +13,20 @@ import (
 	"github.com/xenidc/idc/runtime/transport"
 )
 
-// persistent is how many of a front end's pages a back end keeps mapped, for all
-// its queues (Linux: max_persistent_grants, drivers/block/xen-blkback/blkback.c).
-const persistent = 1056
-
 // mapper gives access to a front end's pages until Close.
 type mapper interface {
 	transport.Mapper
 	Close()
 }
 
-// newMapper keeps pages mapped if both ends agreed to that; keep is our word.
-func (e *backEnd) newMapper(r *KeyReader, keep bool) mapper {
-	key := e.s.spec.Protocol.Persistent
+// newMapper maps the pages that one ring names. They stay mapped if the protocol says so,
+// or both ends have agreed to keep them.
+func (e *backEnd) newMapper(keep bool) mapper {
 	switch {
-	case key == "":
-		return grant.NewCache(e.s.dom, e.at.peer, persistent)
-	case keep && r.Bool(key, false):
-		return writable{grant.NewCache(e.s.dom, e.at.peer, persistent)}
+	case e.s.spec.Protocol.Persistent == "":
+		return grant.NewCache(e.s.dom, e.at.peer, grant.DefaultMax)
+	case keep:
+		return writable{grant.NewCache(e.s.dom, e.at.peer, grant.DefaultMax)}
 	}
 	return oneRequest{e.s.dom, e.at.peer}
 }
@@ -52,8 +48,8 @@ func (w writable) UnmapEach(refs []platform.GrantRef, _ platform.Access, pages [
 
 // copier copies what isn't worth mapping for one request, on a platform that can.
 // What stays mapped anyway is cheaper than that.
-func (e *backEnd) copier() platform.Copier {
-	if _, ok := e.pages.(oneRequest); !ok {
+func (e *backEnd) copier(m mapper) platform.Copier {
+	if _, ok := m.(oneRequest); !ok {
 		return nil
 	}
 	c, _ := e.s.dom.(platform.Copier)
@@ -84,6 +80,7 @@ func (o oneRequest) Close() {}
 type backLink struct {
 	pages   platform.Mapping
 	channel platform.Channel
+	data    mapper
 	queue   *transport.BackQueue
 }
 
@@ -119,9 +116,9 @@ func (e *backEnd) connect(ctx context.Context) error {
 		return err
 	}
 	w := new(KeyWriter)
-	e.pages = e.newMapper(r, e.publishOwn(w))
+	keep := e.publishOwn(w) && p.Persistent != "" && r.Bool(p.Persistent, false)
 	for i, o := range offers {
-		if err := e.link(o, abi); err != nil {
+		if err := e.link(o, abi, keep); err != nil {
 			e.sever(err)
 			return fmt.Errorf("ring %d: %w", i, err)
 		}
@@ -181,7 +178,7 @@ func (e *backEnd) offerAt(r *KeyReader, dir string, order int, numbered bool) of
 }
 
 // link maps one ring and binds its channel. Nobody serves it yet.
-func (e *backEnd) link(o offerOf, abi int) error {
+func (e *backEnd) link(o offerOf, abi int, keep bool) error {
 	pages, err := e.s.dom.Map(e.at.peer, o.refs, platform.ReadWrite)
 	if err != nil {
 		return fmt.Errorf("map %d pages: %w", len(o.refs), err)
@@ -192,7 +189,7 @@ func (e *backEnd) link(o offerOf, abi int) error {
 		return fmt.Errorf("bind port %d: %w", o.port, err)
 	}
 	announce(pages, channel, e.log)
-	e.links = append(e.links, &backLink{pages: pages, channel: channel})
+	e.links = append(e.links, &backLink{pages: pages, channel: channel, data: e.newMapper(keep)})
 	_, err = e.ringOf(pages, abi)
 	return err
 }
@@ -216,7 +213,7 @@ func (e *backEnd) serve(abi int) {
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
-			Ring: back, Channel: k.channel, Mapper: e.pages, Copier: e.copier(), Peer: e.at.peer,
+			Ring: back, Channel: k.channel, Mapper: k.data, Copier: e.copier(k.data), Peer: e.at.peer,
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})
@@ -235,10 +232,8 @@ func (e *backEnd) sever(cause error) {
 		}
 		k.channel.Close()
 		k.pages.Unmap()
+		k.data.Close()
 	}
-	if e.pages != nil {
-		e.pages.Close()
-	}
-	e.links, e.pages = nil, nil
+	e.links = nil
 	e.failure = make(chan error, 1) // a late failure of these links finds nobody
 }
