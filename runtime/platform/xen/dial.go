@@ -4,6 +4,7 @@ package xen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
@@ -49,17 +53,39 @@ func dialStore(ctx context.Context, path string) (io.ReadWriteCloser, error) {
 		return nil, explainDevice(path, "", errnoOf(err), onXen())
 	}
 	if fi.Mode()&fs.ModeSocket != 0 {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-		if err != nil {
-			return nil, fmt.Errorf("xen: dial the store: %w: is xenstored running, and may this user use %s?", err, path)
-		}
-		return conn, nil
+		return dialSocket(ctx, path)
 	}
 	fd, err := sys.OpenDevice(path)
 	if err != nil {
 		return nil, explainDevice(path, "", err, onXen())
 	}
 	return newXenbus(os.NewFile(uintptr(fd), filepath.Base(path))), nil
+}
+
+// Where xenstored is busy, connections are tried again so often, for so long. It lets
+// only one wait (tools/xenstore/xenstored_core.c: listen(2) with a backlog of 1), and to
+// connect to a full queue fails at once (connect(2), EAGAIN).
+const (
+	redial     = 5 * time.Millisecond
+	redialMost = 10 * time.Second
+)
+
+// dialSocket connects to xenstored.
+func dialSocket(ctx context.Context, path string) (io.ReadWriteCloser, error) {
+	for end := time.Now().Add(redialMost); ; {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
+			return conn, nil
+		case !errors.Is(err, unix.EAGAIN) || time.Now().After(end):
+			return nil, fmt.Errorf("xen: dial the store: %w: is xenstored running, and may this user use %s?", err, path)
+		}
+		select {
+		case <-time.After(redial):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("xen: dial the store: %w (%w)", err, context.Cause(ctx))
+		}
+	}
 }
 
 // errnoOf is the cause within a PathError, which explainDevice makes anew.
