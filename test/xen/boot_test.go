@@ -25,14 +25,3 @@ func TestBoot(t *testing.T) {
 		}
 	}
 }
-
-// TestDomU runs commands in a domU.
-func TestDomU(t *testing.T) {
-	m := lab.Open(t)
-	d := m.Domain(t, lab.PV{Name: "plain"})
-	if got := d.Run(t, "cat /sys/hypervisor/type; nproc; ls /dev/xen"); !strings.HasPrefix(got, "xen\n1\n") {
-		t.Error(got)
-	}
-	// The tools that scenarios use start, with all their libraries.
-	d.Run(t, "idc version && fio --version && nbdinfo --version && nbdcopy --version && mkfs.ext4 -V && xenstore-ls /local/domain/$(xenstore-read domid)")
-}

@@ -52,10 +52,8 @@ var ourSettings = []ourSetting{
 	{false, "Large", "--queues 2 --ring-page-order 4", "using 2 queues, protocol 1 (x86_64-abi) persistent grants", "4", "2"},
 	{false, "OnePage", "--ring-page-order 0", "using 1 queues, protocol 1 (x86_64-abi) persistent grants", "", ""},
 	{false, "NoPersistent", "--no-persistent", "using 1 queues, protocol 1 (x86_64-abi) ", "2", ""},
-	{false, "NoIndirect", "--indirect 0", "using 1 queues, protocol 1 (x86_64-abi) persistent grants", "2", ""},
-	{false, "X86_32", "--abi x86_32-abi", "using 1 queues, protocol 2 (x86_32-abi) persistent grants", "2", ""},
+	{false, "X86_32NoIndirect", "--abi x86_32-abi --indirect 0", "using 1 queues, protocol 2 (x86_32-abi) persistent grants", "2", ""},
 	{true, "Default", "", "using 1 queues, protocol 1 (x86_64-abi) persistent grants", "2", ""},
-	{true, "X86_32NoIndirect", "--abi x86_32-abi --indirect 0", "using 1 queues, protocol 2 (x86_32-abi) persistent grants", "2", ""},
 	{true, "X86_32NoPersistent", "--abi x86_32-abi --queues 2 --ring-page-order 1 --no-persistent", "using 2 queues, protocol 2 (x86_32-abi) ", "1", "2"},
 }
 

@@ -13,15 +13,15 @@ import (
 // Linux's on the way: a whole image goes there and back through NBD clients.
 func TestOursOnOurs(t *testing.T) {
 	m := lab.Open(t)
-	d := m.Domain(t, lab.PV{Name: "pair", Memory: 512})
+	d := m.Domain(t, lab.PV{Name: "pair", Memory: 256})
 	d.Run(t, "rmmod xen-blkfront") // it would claim the disk
-	m.Run(t, "truncate -s 64M /tmp/pair.img")
+	m.Run(t, "truncate -s 16M /tmp/pair.img")
 	defer m.Run(t, "rm -f /tmp/pair.img")
 	serve := serveDisk(t, m, d.ID, lab.Xvda, "/tmp/pair.img")
 	attach := d.Start(t, fmt.Sprintf("idc blk attach --platform xen --backend 0 --vdev %d --nbd unix:/tmp/nbd", lab.Xvda))
 	attach.WaitFor(t, "attached")
 	sum := d.Run(t, `set -e
-dd if=/dev/urandom of=/tmp/there bs=1M count=64 2>/dev/null
+dd if=/dev/urandom of=/tmp/there bs=1M count=16 2>/dev/null
 nbdcopy /tmp/there 'nbd+unix:///?socket=/tmp/nbd'
 nbdcopy 'nbd+unix:///?socket=/tmp/nbd' /tmp/back
 cmp /tmp/there /tmp/back

@@ -53,7 +53,7 @@ func TestBesideTheKernel(t *testing.T) {
 // measure runs all loads and adds their IOPS to those of rounds before.
 func measure(t *testing.T, d *lab.Domain, device string, iops [][]float64) {
 	t.Helper()
-	line := "fio --output-format=json --ioengine=libaio --direct=1 --time_based --runtime=1 --ramp_time=200ms --filename=" + device
+	line := "fio --output-format=json --ioengine=libaio --direct=1 --time_based --runtime=700ms --ramp_time=150ms --filename=" + device
 	for i, load := range loads {
 		line += fmt.Sprintf(" --name=load%d --stonewall %s", i, load.flags)
 	}

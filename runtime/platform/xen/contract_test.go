@@ -14,9 +14,22 @@ import (
 )
 
 // TestContract runs the suite with several parts of the one domain that we are in:
-// grants, mappings and channels lead back to it.
+// grants, mappings and channels lead back to it. The store is reached through xenstored's
+// socket, where that is, and through the kernel's device.
 func TestContract(t *testing.T) {
-	for _, path := range []string{"", "/dev/xen/xenbus"} {
+	const device = "/dev/xen/xenbus"
+	d, err := xen.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{device}
+	if usual := d.StorePath(); usual != device {
+		paths = append(paths, usual)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
 		t.Run("store="+path, func(t *testing.T) { contract(t, xen.WithStore(path)) })
 	}
 }

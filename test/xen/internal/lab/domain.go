@@ -70,12 +70,12 @@ kernel = "/lab/vmlinux"
 ramdisk = "/run/lab/%[1]s.img"
 memory = %d
 vcpus = %d
-extra = "console=hvc0 quiet panic=1 rdinit=/init %s"
+extra = "console=hvc0 %s %s"
 on_poweroff = "destroy"
 on_reboot = "destroy"
 on_crash = "destroy"
 %s
-`, pv.Name, orDefault(pv.Memory, 192), orDefault(pv.VCPUs, 1), pv.Kernel, pv.Config)
+`, pv.Name, orDefault(pv.Memory, 192), orDefault(pv.VCPUs, 1), kernelOptions, pv.Kernel, pv.Config)
 	if err := m.put(ctx, "/run/lab/"+pv.Name+".cfg", strings.NewReader(config), 0o644); err != nil {
 		return nil, err
 	}
