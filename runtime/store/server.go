@@ -86,9 +86,9 @@ func (s *Server) Local() *Client {
 	ours, theirs := net.Pipe()
 	ses, err := s.open(theirs, 0, true)
 	if err != nil {
-		theirs.Close()
 		c := NewClient(ours)
-		c.fail(ErrClosed)
+		c.fail(ErrClosed) // before it can see the other end close
+		theirs.Close()
 		return c
 	}
 	s.wg.Add(1)
