@@ -52,6 +52,7 @@ type BackQueue struct {
 	mu      sync.Mutex
 	idle    *sync.Cond
 	parked  int           // followers
+	serving int           // requests that were taken and aren't answered
 	leading bool          // somebody waits for requests
 	called  instant       // when a follower was woken that hasn't come yet
 	wake    time.Duration // what that costs, on average

@@ -108,6 +108,9 @@ func (w *worker) take(held bool) bool {
 		return false
 	}
 	q.cfg.Ring.Take(w.r.slot)
+	if q.serving++; q.serving > 1 {
+		q.company.came()
+	}
 	lonely := q.parked > 0 && !q.leading
 	q.vigil.took(lonely, held)
 	if w.handed = lonely && (w.more() || w.slow() && q.company.expected()); w.handed {
@@ -124,13 +127,16 @@ func (w *worker) take(held bool) bool {
 // meanwhile.
 func (w *worker) slow() bool { return w.average > max(slowAfter, 2*w.q.wake) }
 
-// learn notes whether other requests came while one was served, by whomever.
+// learn notes whether other requests have come while one was served. Those that were
+// taken already have been noted by who took them.
 func (w *worker) learn() {
-	switch q := w.q; {
+	q := w.q
+	q.serving--
+	switch {
 	case w.alone:
 	case w.handed && q.vigil.taken == w.before:
 		q.company.missed()
-	case w.handed || w.more():
+	case w.more():
 		q.company.came()
 	}
 }
