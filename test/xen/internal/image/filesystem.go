@@ -69,6 +69,7 @@ func (t tree) fileSystems(ctx context.Context, im Images, agent, stubDir string)
 			a.text("etc/xen/xl.conf", ""),
 			a.file("lab/vmlinux", im.Kernel),
 			a.file("lab/domu.cpio", im.DomU),
+			a.file("lab/grub32", t.path(grub32)),
 		)
 	})
 }

@@ -4,7 +4,7 @@ package image
 // libraries of the programs are looked for.
 var packages = []string{
 	// Xen and what it boots. The kernel's package has its version in its name: see kernelPackage.
-	"xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
+	"xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils", "grub-xen-host",
 	// Programs for both.
 	"busybox-static", "e2fsprogs", "util-linux", "libnbd-bin", "fio",
 	// The libraries of all of them.
@@ -32,6 +32,9 @@ var dom0Programs = []string{
 	"usr/lib/xen-4.17/bin/xl", "usr/lib/xen-4.17/bin/xenstored",
 	"usr/lib/xen-4.17/bin/xenconsoled", "usr/lib/xen-4.17/bin/xen-init-dom0",
 }
+
+// grub32 is GRUB as the kernel of a 32-bit domain. Dom0 has it as /lab/grub32.
+const grub32 = "usr/lib/grub-xen/grub-i386-xen_pvh.bin"
 
 // links are made in both domains: what the packages' scripts would make, or wrap.
 var links = map[string]string{
