@@ -23,7 +23,7 @@ halt
 END
 head -c 600000 /dev/urandom >/tmp/bits32/data
 { echo '# GRUB Environment Block'; head -c 999 /dev/zero | tr '\0' '#'; } >/tmp/bits32/grubenv
-mke2fs -q -t ext4 -d /tmp/bits32 /tmp/bits32.img 16M >&2
+mkfs.ext4 -q -d /tmp/bits32 /tmp/bits32.img 16M >&2
 cat >/tmp/bits32.cfg <<'END'
 name = "bits32"
 type = "pvh"
