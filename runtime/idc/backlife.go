@@ -76,6 +76,8 @@ func (e *backEnd) live(ctx context.Context) error {
 	if err := e.appear(ctx); err != nil {
 		return err
 	}
+	sweep := time.NewTicker(sweepTime)
+	defer sweep.Stop()
 	for {
 		gone, err := e.reconcile(ctx)
 		if gone || err != nil {
@@ -94,6 +96,8 @@ func (e *backEnd) live(ctx context.Context) error {
 			if err := e.republish(ctx); err != nil {
 				return err
 			}
+		case <-sweep.C:
+			e.sweep()
 		case <-e.c.Done():
 			return e.c.Err()
 		case <-ctx.Done():

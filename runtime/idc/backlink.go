@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/xenidc/idc/runtime/grant"
 	"github.com/xenidc/idc/runtime/platform"
@@ -16,6 +17,8 @@ import (
 // mapper gives access to a front end's pages until Close.
 type mapper interface {
 	transport.Mapper
+	// Sweep unmaps what hasn't been used since the Sweep before the last.
+	Sweep() int
 	Close()
 }
 
@@ -73,7 +76,10 @@ func (o oneRequest) UnmapEach(refs []platform.GrantRef, access platform.Access, 
 	o.dom.UnmapEach(o.front, refs, access, pages)
 }
 
-// Close does nothing: nothing is kept.
+// Sweep does nothing: nothing is kept.
+func (o oneRequest) Sweep() int { return 0 }
+
+// Close does nothing, too.
 func (o oneRequest) Close() {}
 
 // backLink is what a back end makes for one ring of one connection.
@@ -217,6 +223,17 @@ func (e *backEnd) serve(abi int) {
 			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})
+	}
+}
+
+// sweepTime is how often pages that stay mapped are looked through: those that weren't used
+// for that long are the front end's again (as with blkback, 60 s by default:
+// persistent_grant_unused_seconds, drivers/block/xen-blkback/blkback.c).
+const sweepTime = time.Minute
+
+func (e *backEnd) sweep() {
+	for _, k := range e.links {
+		k.data.Sweep()
 	}
 }
 
