@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/xenidc/idc/generated/blk"
+	"github.com/xenidc/idc/internal/testenv"
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/idc/idctest"
 	"github.com/xenidc/idc/runtime/platform"
@@ -36,6 +37,7 @@ func (m *mapCounter) UnmapEach(peer platform.DomID, refs []platform.GrantRef, ac
 // A back end gives back what a front end doesn't use any more, although both have agreed
 // that it may keep it.
 func TestIdlePagesAreGivenBack(t *testing.T) {
+	testenv.Leaks(t)
 	synctest.Test(t, func(t *testing.T) {
 		front, back := idctest.Pair(t)
 		counter := &mapCounter{Domain: back}
