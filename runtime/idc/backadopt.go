@@ -37,13 +37,6 @@ func (e *backEnd) adopt(ctx context.Context) (err error) {
 	return e.await(ctx)
 }
 
-// forgive removes what was wrong with an earlier connection.
-func (e *backEnd) forgive(ctx context.Context) {
-	if err := e.c.Remove(ctx, store.NoTx, e.at.back+"/error"); err != nil {
-		e.log.Debug("cannot remove the error", "err", err)
-	}
-}
-
 // heed looks at what a toolstack did with our state: libxl takes a device away by
 // writing Closing there, and online 0, and removes it when the state is Closed
 // (libxl__initiate_device_generic_remove, tools/libs/light/libxl_device.c).

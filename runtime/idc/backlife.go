@@ -24,13 +24,14 @@ type backEnd struct {
 	stop context.CancelFunc
 	over chan struct{}
 
-	changed chan struct{} // cap 1: other keys are to be published
-	failure chan error    // of a link of this connection, cap 1
-	begun   time.Time     // when the last attempt to connect was
-	own     store.State
-	settled bool // the front end has said Connected on this connection
-	links   []*backLink
-	offered []offerOf // of the front end's, on this connection
+	changed    chan struct{} // cap 1: other keys are to be published
+	failure    chan error    // of a link of this connection, cap 1
+	begun      time.Time     // when the last attempt to connect was
+	own        store.State
+	complained bool // of this front end, in the store
+	settled    bool // the front end has said Connected on this connection
+	links      []*backLink
+	offered    []offerOf // of the front end's, on this connection
 }
 
 func startBackEnd(r *reception, at place) *backEnd {
@@ -269,24 +270,6 @@ func (e *backEnd) closed(ctx context.Context, cause error) (gone bool, err error
 	return !online, err
 }
 
-// broken ends a connection that can't go on, and tells the front end why.
-func (e *backEnd) broken(ctx context.Context, cause error) {
-	if e.own == store.StateClosing {
-		e.sever(cause)
-	}
-	if e.own != store.StateConnected && e.own != store.StateInitWait {
-		return
-	}
-	e.log.Warn("connection broken", "cause", cause)
-	e.sever(cause)
-	w := new(KeyWriter)
-	w.Text("error", brief(cause.Error()))
-	if err := e.publish(ctx, store.StateClosing, w); err != nil {
-		e.log.Debug("cannot publish", "err", err)
-		e.own = store.StateClosing
-	}
-}
-
 // republish publishes keys that have changed, and our state as it is, which tells a
 // front end to look (blkback's xen_vbd_resize does so).
 func (e *backEnd) republish(ctx context.Context) error {
@@ -306,11 +289,4 @@ func (e *backEnd) publish(ctx context.Context, s store.State, keys *KeyWriter) e
 	e.own = s
 	e.log.Debug("state", "own", s)
 	return nil
-}
-
-// brief is as much of a text as a node of the store takes: what the front end wrote
-// may be part of it.
-func brief(text string) string {
-	const most = 256
-	return text[:min(len(text), most)]
 }

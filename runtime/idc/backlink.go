@@ -134,6 +134,9 @@ func (e *backEnd) connect(ctx context.Context) error {
 		return err
 	}
 	e.settled, e.offered = false, offers
+	if e.complained {
+		e.forgive(ctx)
+	}
 	e.serve(abi)
 	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
 	return nil

@@ -239,6 +239,19 @@ func TestLinuxFront(t *testing.T) {
 			if text := b.get(b.BackDir(), "error"); !strings.Contains(text, "vax-abi") {
 				b.t.Errorf("error is %q", text)
 			}
+			home := store.DomainPath(b.Back) + "/"
+			errors := home + "error/" + strings.TrimPrefix(b.BackDir(), home)
+			if text := b.get(errors, "error"); !strings.HasPrefix(text, "22 ") || !strings.Contains(text, "vax-abi") {
+				b.t.Errorf("what toolstacks look at is %q", text)
+			}
+			b.front.keys = map[string]string{"protocol": "other-abi"}
+			b.front.again()
+			for end := time.Now().Add(patience); b.get(errors, "error") != "" && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+			if text := b.get(errors, "error"); text != "" {
+				b.t.Errorf("and still is %q", text)
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
