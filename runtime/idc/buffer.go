@@ -1,6 +1,7 @@
 package idc
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -39,15 +40,26 @@ func (f *Front) Alloc(bytes int) (*Buffer, error) {
 	if !f.isUp {
 		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, ErrDisconnected)
 	}
-	b := f.shelf.take(bytes)
-	if b == nil {
-		var err error
-		if b, err = grant.NewBuffer(f.dom, f.peer, bytes); err != nil {
-			return nil, err
-		}
+	b, err := f.newBuffer(bytes)
+	if err != nil {
+		return nil, err
 	}
 	f.set(f.peer).Add(b)
 	return &Buffer{b: b, f: f, peer: f.peer}, nil
+}
+
+// newBuffer takes one from the shelf, or grants new memory; if that's short, that of the
+// shelf goes for it. The lock is held.
+func (f *Front) newBuffer(bytes int) (*grant.Buffer, error) {
+	if b := f.shelf.take(bytes); b != nil {
+		return b, nil
+	}
+	b, err := grant.NewBuffer(f.dom, f.peer, bytes)
+	if errors.Is(err, platform.ErrNoSpace) && f.shelf.pages > 0 {
+		f.shelf.clear()
+		b, err = grant.NewBuffer(f.dom, f.peer, bytes)
+	}
+	return b, err
 }
 
 // shelve ends the use of a buffer, and reports whether it was put on the shelf.
@@ -104,13 +116,17 @@ func (s *shelf) take(bytes int) *grant.Buffer {
 	return nil
 }
 
-// clearShelf gives everything back, when the connection has ended.
-func (f *Front) clearShelf() {
-	f.mu.Lock()
-	idle := f.shelf.idle
-	f.shelf = shelf{}
-	f.mu.Unlock()
-	for _, b := range idle {
+// clear gives everything back.
+func (s *shelf) clear() {
+	for _, b := range s.idle {
 		b.Close()
 	}
+	*s = shelf{}
+}
+
+// clearShelf gives everything back when the connection has ended.
+func (f *Front) clearShelf() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shelf.clear()
 }
