@@ -19,6 +19,7 @@ import (
 	"github.com/xenidc/idc/drivers/image"
 	"github.com/xenidc/idc/generated/blk"
 	"github.com/xenidc/idc/runtime/idc"
+	"github.com/xenidc/idc/runtime/platform"
 )
 
 // readyTime is how long serving may take to begin.
@@ -52,7 +53,7 @@ locked meanwhile, so that no other program writes to them. An image that is made
 is noticed within a second, or at once with SIGHUP, and front ends are told.
 
 Under a name a disk is for 'idc blk attach'. With --domain and --vdev it is a disk of that domain,
-for Linux's own driver, too; it goes when the server ends. With --watch, the nodes "params" (the
+for Linux's own driver, too; it goes when the server ends, and the server ends when the domain does. With --watch, the nodes "params" (the
 image) and "mode" (r or w) of each back end's directory say what to serve. A disk that can't be
 served gets a node "error", and is tried again when its nodes change, or with SIGHUP.
 
@@ -96,6 +97,11 @@ func (c *serveCmd) Run(e *env) (err error) {
 	}
 	if err := s.start(ctx); err != nil {
 		return err
+	}
+	if c.Domain != nil {
+		if ctx, err = s.whileDomain(ctx, idc.DomID(*c.Domain)); err != nil {
+			return err
+		}
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -170,12 +176,38 @@ func (s *server) startNumbered(ctx context.Context) error {
 	return s.export(ctx, d)
 }
 
-// gone is nil when the command was told to end.
-func gone(ctx context.Context) error {
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
+// errDomainEnded says that the domain that a disk was for is no more: there is nothing
+// left to do, and the image may be wanted elsewhere.
+var errDomainEnded = errors.New("the domain has ended")
+
+// whileDomain returns a context that ends with that domain, too. A port that nobody will
+// ever bind tells of its end.
+func (s *server) whileDomain(ctx context.Context, id idc.DomID) (context.Context, error) {
+	port, err := s.dom.Listen(id)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		var err error
+		for err == nil {
+			err = port.Wait()
+		}
+		if errors.Is(err, platform.ErrPeerGone) {
+			s.log.Info("the domain has ended", "domain", id)
+			cancel(errDomainEnded)
+		}
+	}()
+	return ctx, nil
+}
+
+// gone is nil when the command was told to end, or has nothing left to do.
+func gone(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, errDomainEnded) {
+		return nil
+	}
+	return cause
 }
 
 // named is an image and the name that it is served under.

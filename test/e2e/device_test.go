@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // read is the value of a node, or nothing.
@@ -103,4 +104,26 @@ func TestServeToDomain(t *testing.T) {
 	if left := s.run("store", "ls", "/local/domain"); strings.Contains(left, "vbd") {
 		t.Errorf("left in the store: %s", left)
 	}
+}
+
+// A server of one domain's disk ends with the domain, and leaves the image to others.
+func TestServeEndsWithItsDomain(t *testing.T) {
+	s, img := newStack(t), filepath.Join(t.TempDir(), "disk.img")
+	if err := os.WriteFile(img, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := s.start("blk", "serve", "--domain=2", "--vdev=xvda", img) // domain 1
+	serve.ready()
+	attach := s.attachNumbered(1, "xvda", img) // domain 2
+	attach.ready()
+	attach.kill()
+	select {
+	case <-serve.exited:
+		if serve.err != nil {
+			t.Errorf("it ended with %v\n%s", serve.err, serve.logged())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it goes on")
+	}
+	s.start("blk", "serve", "--name=again", img).ready()
 }

@@ -56,7 +56,9 @@ func TestThirtyTwoBits(t *testing.T) {
 	if said := m.Run(t, "cat /tmp/bits32.log"); !strings.Contains(said, sum+"  /data") {
 		t.Errorf("it doesn't find the sum %s, but says:\n%s", sum, said)
 	}
-	stop(t, serve)
+	if status := serve.Wait(t); status.Code != 0 { // by itself, since its domain is no more
+		t.Errorf("the server ended with %v:\n%s", status, serve.Output())
+	}
 	if wrote := m.Run(t, "e2fsck -fn /tmp/bits32.img >&2; mount -o loop,ro /tmp/bits32.img /mnt && cat /mnt/grubenv && umount /mnt"); !strings.Contains(wrote, "\nanswer=42\n") {
 		t.Errorf("dom0 doesn't find what it wrote, but:\n%s", wrote)
 	}
