@@ -180,8 +180,12 @@ func (s *server) startNumbered(ctx context.Context) error {
 // left to do, and the image may be wanted elsewhere.
 var errDomainEnded = errors.New("the domain has ended")
 
-// whileDomain returns a context that ends with that domain, too. A port that nobody will
-// ever bind tells of its end.
+// deafTime is for how long a port isn't heard that nobody has a reason to ring.
+const deafTime = 100 * time.Millisecond
+
+// whileDomain returns a context that ends with that domain, too. A port that is told to
+// nobody tells of its end. The domain could guess it, and ring; that costs us next to
+// nothing.
 func (s *server) whileDomain(ctx context.Context, id idc.DomID) (context.Context, error) {
 	port, err := s.dom.Listen(id)
 	if err != nil {
@@ -191,7 +195,9 @@ func (s *server) whileDomain(ctx context.Context, id idc.DomID) (context.Context
 	go func() {
 		var err error
 		for err == nil {
-			err = port.Wait()
+			if err = port.Wait(); err == nil {
+				time.Sleep(deafTime)
+			}
 		}
 		if errors.Is(err, platform.ErrPeerGone) {
 			s.log.Info("the domain has ended", "domain", id)
