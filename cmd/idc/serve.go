@@ -3,31 +3,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/xenidc/idc/drivers/blkback"
-	"github.com/xenidc/idc/drivers/image"
-	"github.com/xenidc/idc/generated/blk"
 	"github.com/xenidc/idc/runtime/idc"
-	"github.com/xenidc/idc/runtime/platform"
 )
-
-// readyTime is how long serving may take to begin.
-const readyTime = 15 * time.Second
-
-// takenTime is how long a name may still be another's: the broker notices a moment
-// after its death that a server was killed.
-const takenTime = 3 * time.Second
 
 type serveCmd struct {
 	Images     []string `arg:"" optional:"" name:"image" help:"Disk image, a file or block device; NAME=IMAGE to serve several."`
@@ -158,64 +144,6 @@ func (s *server) start(ctx context.Context) error {
 	return nil
 }
 
-// startNumbered serves the one disk of a domain.
-func (s *server) startNumbered(ctx context.Context) error {
-	c := s.cmd
-	path, mode := absolute(c.Images[0]), "w"
-	if c.ReadOnly {
-		mode = "r"
-	}
-	a := assignment(s.dom.ID(), idc.DomID(*c.Domain), c.Vdev, c.Type, path, mode)
-	d, err := s.open(source{name: cmp.Or(c.Name, c.Vdev.String()), path: path, readOnly: c.ReadOnly, discard: true, at: a})
-	if err != nil {
-		return err
-	}
-	if s.remove, err = s.assign(ctx, s.dom, a, true); err != nil {
-		return errors.Join(err, d.img.Close())
-	}
-	return s.export(ctx, d)
-}
-
-// errDomainEnded says that the domain that a disk was for is no more: there is nothing
-// left to do, and the image may be wanted elsewhere.
-var errDomainEnded = errors.New("the domain has ended")
-
-// deafTime is for how long a port isn't heard that nobody has a reason to ring.
-const deafTime = 100 * time.Millisecond
-
-// whileDomain returns a context that ends with that domain, too. A port that is told to
-// nobody tells of its end. The domain could guess it, and ring; that costs us next to
-// nothing.
-func (s *server) whileDomain(ctx context.Context, id idc.DomID) (context.Context, error) {
-	port, err := s.dom.Listen(id)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		var err error
-		for err == nil {
-			if err = port.Wait(); err == nil {
-				time.Sleep(deafTime)
-			}
-		}
-		if errors.Is(err, platform.ErrPeerGone) {
-			s.log.Info("the domain has ended", "domain", id)
-			cancel(errDomainEnded)
-		}
-	}()
-	return ctx, nil
-}
-
-// gone is nil when the command was told to end, or has nothing left to do.
-func gone(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, errDomainEnded) {
-		return nil
-	}
-	return cause
-}
-
 // named is an image and the name that it is served under.
 type named struct{ name, image string }
 
@@ -246,133 +174,9 @@ func (c *serveCmd) disks() ([]named, error) {
 	return disks, nil
 }
 
-// server is what serves the disks of one process.
-type server struct {
-	*env
-	cmd    *serveCmd
-	dom    idc.Domain
-	disks  []*disk
-	remove func() error // takes back the nodes that we made; nil if none
-}
-
-// source says what is to be served.
-type source struct {
-	name, path        string
-	readOnly, discard bool
-	cdrom             bool
-	at                *idc.Assignment // nil for a name
-}
-
-// disk is an image that is open, and its service.
-type disk struct {
-	source
-	s       *server
-	img     *image.Image
-	back    *blkback.Back
-	service *blk.Service // nil until it is exported
-}
-
-// serve opens one image and serves it.
-func (s *server) serve(ctx context.Context, src source) error {
-	d, err := s.open(src)
-	if err != nil {
-		return err
-	}
-	return s.export(ctx, d)
-}
-
-func (s *server) open(src source) (*disk, error) {
-	img, err := image.Open(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct})
-	if err != nil {
-		return nil, err
-	}
-	return &disk{source: src, s: s, img: img, back: blkback.New(img, s.log.With("disk", src.name))}, nil
-}
-
-// export begins to serve a disk, which is the server's from then on.
-func (s *server) export(ctx context.Context, d *disk) error {
-	opts := append(s.cmd.options(s.env), idc.Workers(s.cmd.Workers))
-	if d.at != nil {
-		opts = append(opts, idc.Device(d.at.Front, d.at.Dev), idc.BackendType(d.at.Type))
-	}
-	d.service = blk.Export(s.dom, d.name, d.keys(), d.back, opts...)
-	s.disks = append(s.disks, d)
-	if err := ready(ctx, d.service.Service); err != nil {
-		return fmt.Errorf("serve %s: %w", d.path, err)
-	}
-	said := serving{Event: "serving", Name: d.name, Image: absolute(d.path), Size: d.img.Size(), Sector: d.img.SectorSize(), ReadOnly: d.img.ReadOnly()}
-	to := ""
-	if d.at != nil {
-		front := int(d.at.Front)
-		said.Front, said.Vdev = &front, d.at.Dev
-		to = fmt.Sprintf(" to domain %d", front)
-	}
-	s.say(said, "serving %s%s: %s from %s", d.name, to, size(d.img.Size()), d.path)
-	return nil
-}
-
-// keys is what the disk publishes.
-func (d *disk) keys() blk.BackKeys {
-	keys := d.s.cmd.restrict(d.back.Keys())
-	keys.FeatureDiscard = keys.FeatureDiscard && d.discard
-	if d.cdrom {
-		keys.Info |= blk.DiskInfoCdrom
-	}
-	return keys
-}
-
-// measure tells front ends if the image has grown or shrunk.
-func (d *disk) measure() {
-	changed, err := d.img.Measure()
-	if err != nil {
-		d.s.log.Debug("measure", "disk", d.name, "err", err)
-	}
-	if changed {
-		d.s.log.Info("the image has another size", "disk", d.name, "size", d.img.Size())
-		d.service.Update(d.keys())
-	}
-}
-
-// close ends the service, which finishes what it has taken, then closes the image.
-func (d *disk) close() error {
-	return errors.Join(d.service.Close(), d.img.Flush(), d.img.Close())
-}
-
 func absolute(path string) string {
 	if full, err := filepath.Abs(path); err == nil {
 		return full
 	}
 	return path
-}
-
-// ready waits until the service has its name.
-func ready(ctx context.Context, service *idc.Service) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := service.Ready(ctx)
-		if !errors.Is(err, idc.ErrTaken) {
-			return err
-		}
-		if time.Since(start) > takenTime {
-			return fmt.Errorf("%w; end that server, or choose another name", err)
-		}
-	}
-}
-
-// close ends everything, side by side since front ends are waited for.
-func (s *server) close() error {
-	errs := make([]error, len(s.disks))
-	var all sync.WaitGroup
-	for i, d := range s.disks {
-		all.Go(func() { errs[i] = d.close() })
-	}
-	all.Wait()
-	if s.remove != nil {
-		errs = append(errs, s.remove())
-	}
-	if s.dom != nil {
-		errs = append(errs, s.dom.Close())
-	}
-	return errors.Join(errs...)
 }
