@@ -8,8 +8,9 @@ import (
 
 // slowAfter is the least average time of service from which on a worker that takes a
 // request lets another lead at once, rather than only when more requests wait, if
-// experience says that more will come ([company]). Where waking a goroutine costs more, as under a hypervisor whose virtual CPUs have
-// to share, it is twice that, as measured; but see mostWake.
+// experience says that more will come ([company]). Where waking a goroutine costs more, as
+// under a hypervisor whose virtual CPUs have to share, it is twice that, as measured; but
+// see mostWake.
 const slowAfter = 20 * time.Microsecond
 
 // mostWake bounds what one wake-up is taken to cost: it may have been an accident.
