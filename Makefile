@@ -10,8 +10,8 @@ help: ## List what can be made
 test: ## Everything that a change must pass; installs the Debian packages that it needs
 	@scripts/test
 
-lint: ## Formatting, vet, staticcheck and the project's own rules
-	@scripts/test format vet staticcheck lint
+lint: ## Formatting, modules, vet, staticcheck and the project's own rules
+	@scripts/test format tidy vet staticcheck lint
 
 generate: ## Make the generated code again
 	@scripts/generate
