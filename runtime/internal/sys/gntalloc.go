@@ -17,13 +17,13 @@ type gntallocAlloc struct {
 	domid, flags uint16
 	count        uint32
 	index        uint64
-	gref         [1]uint32
+	gref         lastWord
 }
 
 // gntallocDealloc is struct ioctl_gntalloc_dealloc_gref (xen/gntalloc.h).
 type gntallocDealloc struct {
 	index uint64
-	count uint32
+	count lastWord
 }
 
 const (
@@ -60,7 +60,7 @@ func GntallocAlloc[R ~uint32](fd int, domid uint16, write bool, refs []R) (index
 // GntallocDealloc gives pages back, all of one allocation. Those that the peer has
 // mapped stay its own until it lets go; the kernel frees them then.
 func GntallocDealloc(fd int, index uint64, count int) error {
-	op := gntallocDealloc{index: index, count: uint32(count)}
+	op := gntallocDealloc{index: index, count: lastWord{uint32(count)}}
 	_, err := ioctl(fd, ioctlGntallocDealloc, unsafe.Pointer(&op))
 	return err
 }
