@@ -3,6 +3,7 @@
 package layout
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/xenidc/idc/idl/schema"
@@ -24,6 +25,7 @@ type Layout struct {
 	Records   []Record   `json:"records"`
 	Rings     []Ring     `json:"rings"`
 	Keys      []Key      `json:"keys"`
+	Calls     []Call     `json:"calls"`
 }
 
 // ABI is one that the protocol may be spoken in.
@@ -41,9 +43,10 @@ type Unit struct {
 
 // Constant is a named number.
 type Constant struct {
-	Name  string `json:"name"`
-	Value int64  `json:"value"`
-	Unit  string `json:"unit,omitempty"`
+	Name  string   `json:"name"`
+	Value int64    `json:"value"`
+	Unit  string   `json:"unit,omitempty"`
+	Means []string `json:"means,omitempty"` // of a status: success, failure, malformed, unsupported
 }
 
 // Enum is a set of named numbers.
@@ -51,6 +54,7 @@ type Enum struct {
 	Name     string     `json:"name"`
 	Type     string     `json:"type"`
 	Open     bool       `json:"open,omitempty"`
+	Status   bool       `json:"status,omitempty"` // carries the outcome of transactions
 	Values   []Constant `json:"values"`
 	Reserved []string   `json:"reserved,omitempty"`
 }
@@ -59,6 +63,7 @@ type Enum struct {
 type Bits struct {
 	Name   string  `json:"name"`
 	Type   string  `json:"type"`
+	Open   bool    `json:"open,omitempty"` // bits without a name may be set
 	Groups []Group `json:"groups"`
 }
 
@@ -78,6 +83,7 @@ type Record struct {
 	ABI    string  `json:"abi"`
 	Size   int     `json:"size"`
 	Align  int     `json:"align"`
+	Covers Covers  `json:"covers,omitzero"` // of a segment
 	Fields []Field `json:"fields"`
 }
 
@@ -88,6 +94,11 @@ type Field struct {
 	Unit   string `json:"unit,omitempty"`
 	Offset int    `json:"offset"`
 	Size   int    `json:"size"`
+	Pad    bool   `json:"pad,omitempty"` // always zero
+	// Placed says that the file gives the offset, so that C's rules alone needn't lead to it.
+	Placed bool          `json:"placed,omitempty"`
+	Tag    string        `json:"tag,omitempty"`  // of a tagged union: the field that says which member is there
+	When   []json.Number `json:"when,omitempty"` // of a member of a tagged union: the values of the tag that mean it
 }
 
 // Ring is a ring on one ABI.
@@ -99,6 +110,11 @@ type Ring struct {
 	Requests  []string `json:"requests"`
 	Responses []string `json:"responses"`
 	Slots     []int    `json:"slots"` // of a ring of 1, 2, ... MaxPages pages
+	ID        Place    `json:"id"`    // of the first request; it doesn't move
+	Tags      []Place  `json:"tags"`  // of the first request
+	// Keys are the names of those that lead to the ring, by their part: ref, refs, order, max-order, queues, max-queues,
+	// channel, persistent; and under, the directory of a queue.
+	Keys map[string]string `json:"keys"`
 }
 
 // Key is an entry of the store.
@@ -126,7 +142,7 @@ func Of(p *schema.Protocol, abis []schema.ABI) *Layout {
 		l.Units = append(l.Units, Unit{u.Name, u.Bytes})
 	}
 	for _, c := range p.Consts {
-		l.Constants = append(l.Constants, Constant{c.Name, c.Value, unitName(c.Unit)})
+		l.Constants = append(l.Constants, Constant{Name: c.Name, Value: c.Value, Unit: unitName(c.Unit)})
 	}
 	for _, e := range p.Enums {
 		l.Enums = append(l.Enums, enumOf(e))
@@ -140,6 +156,7 @@ func Of(p *schema.Protocol, abis []schema.ABI) *Layout {
 	for _, k := range p.Keys {
 		l.Keys = append(l.Keys, keyOf(k))
 	}
+	l.calls(p, abis)
 	return l
 }
 
@@ -161,9 +178,14 @@ func unitName(u *schema.Unit) string {
 }
 
 func enumOf(e *schema.Enum) Enum {
-	out := Enum{Name: e.Name, Type: (&schema.Type{Size: e.Size, Signed: e.Signed}).String(), Open: e.Open}
+	out := Enum{Name: e.Name, Type: (&schema.Type{Size: e.Size, Signed: e.Signed}).String(), Open: e.Open,
+		Status: e.Status}
 	for _, v := range e.Values {
-		out.Values = append(out.Values, Constant{Name: v.Name, Value: v.Value})
+		c := Constant{Name: v.Name, Value: v.Value}
+		for _, role := range v.Roles {
+			c.Means = append(c.Means, string(role))
+		}
+		out.Values = append(out.Values, c)
 	}
 	for _, r := range e.Reserved {
 		out.Reserved = append(out.Reserved, rangeText(r))
@@ -179,7 +201,7 @@ func rangeText(r schema.Reserved) string {
 }
 
 func bitsOf(b *schema.Bits) Bits {
-	out := Bits{Name: b.Name, Type: (&schema.Type{Size: b.Size}).String()}
+	out := Bits{Name: b.Name, Type: (&schema.Type{Size: b.Size}).String(), Open: b.Open}
 	for _, g := range b.Groups {
 		group := Group{Name: g.Name, Shift: g.Shift, Width: g.Width, Mask: g.Mask()}
 		if g.Enum != nil {
@@ -196,7 +218,9 @@ func (l *Layout) records(p *schema.Protocol, a schema.ABI) {
 		if s.Segment != nil {
 			kind = "segment"
 		}
-		l.Records = append(l.Records, record(s.Name, kind, s.Fields, s.Size, s.Align, a))
+		r := record(s.Name, kind, s.Fields, s.Size, s.Align, a)
+		r.Covers = coversOf(s.Segment)
+		l.Records = append(l.Records, r)
 	}
 	for _, u := range p.Unions {
 		l.Records = append(l.Records, record(u.Name, "union", u.Members, u.Size, u.Align, a))
@@ -210,8 +234,20 @@ func record(name, kind string, fields []*schema.Field, size, align schema.PerABI
 	out := Record{Name: name, Kind: kind, ABI: a.String(), Size: size[a], Align: align[a]}
 	for _, f := range fields {
 		if f.On(a) {
-			out.Fields = append(out.Fields, Field{f.Name, f.Type.String(), unitName(f.Type.Unit), f.Offset[a], f.Size[a]})
+			out.Fields = append(out.Fields, fieldOf(f, a))
 		}
+	}
+	return out
+}
+
+func fieldOf(f *schema.Field, a schema.ABI) Field {
+	out := Field{Name: f.Name, Type: f.Type.String(), Unit: unitName(f.Type.Unit), Offset: f.Offset[a], Size: f.Size[a], Pad: f.Pad,
+		Placed: f.Placed}
+	if f.Type.Tag != nil {
+		out.Tag = f.Type.Tag.String()
+	}
+	for _, n := range f.When {
+		out.When = append(out.When, json.Number(fmt.Sprint(n)))
 	}
 	return out
 }
@@ -226,6 +262,27 @@ func ringOf(r *schema.Ring, a schema.ABI) Ring {
 	}
 	for n := 1; n <= MaxPages; n++ {
 		out.Slots = append(out.Slots, r.Slots(a, n))
+	}
+	if len(r.Requests) > 0 && r.Requests[0].ID != nil {
+		out.ID = placeOf(r.Requests[0].ID, a)
+		for _, tag := range r.Requests[0].Tags {
+			out.Tags = append(out.Tags, placeOf(tag, a))
+		}
+	}
+	out.Keys = ringKeys(r)
+	return out
+}
+
+func ringKeys(r *schema.Ring) map[string]string {
+	out := map[string]string{}
+	for part, k := range map[string]*schema.Key{"ref": r.RefKey, "refs": r.RefsKey, "order": r.Order, "max-order": r.MaxOrder,
+		"queues": r.Queues, "max-queues": r.MaxQueues, "channel": r.Channel, "persistent": r.Persistent} {
+		if k != nil {
+			out[part] = k.Name
+		}
+	}
+	if r.QueuePrefix != "" {
+		out["under"] = r.QueuePrefix
 	}
 	return out
 }

@@ -192,7 +192,7 @@ func fieldOrder(group []Record) (names []fieldName) {
 
 func (t *tables) ring(group []Ring) {
 	group = collapse(group, func(a, b Ring) bool {
-		a.ABI = b.ABI
+		a.ABI, a.ID, a.Tags = b.ABI, b.ID, b.Tags // these aren't shown
 		return fmt.Sprint(a) == fmt.Sprint(b)
 	}, func(r *Ring, abi string) { r.ABI = abi })
 	r := group[0]

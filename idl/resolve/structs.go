@@ -83,7 +83,7 @@ func (r *resolver) fields(s *schema.Struct, d *syntax.Struct) {
 // field resolves one member by itself; what refers to other members comes later, in references.
 func (r *resolver) field(item *syntax.Field, frozen bool, owner string) *schema.Field {
 	f := &schema.Field{Name: item.Name.Text, Doc: syntax.DocText(item.Doc), Pos: item.Name.Span(),
-		Pad: item.Name.Text == "pad", NamesRequest: item.Names}
+		Pad: item.Name.Text == "pad", Placed: item.At != nil, NamesRequest: item.Names}
 	f.Since = r.since(item.Since, frozen, owner)
 	r.origin[f] = item
 	f.Type = r.fieldType(item.Type, f.Pos)

@@ -40,6 +40,7 @@ type Field struct {
 	Offset PerABI // -1 where the field doesn't exist
 	Size   PerABI // 0 where the field doesn't exist
 	Pad    bool   // always zero, never shown to a driver
+	Placed bool   // by the file, with `at`
 	Since  int
 	When   []int64 // in a tagged union: the values of the tag that choose this member
 	// NamesRequest marks a field that carries the id of another request in flight on the same ring (usbif's unlink_id).
