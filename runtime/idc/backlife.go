@@ -1,7 +1,6 @@
 package idc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,24 +76,35 @@ func (e *backEnd) live(ctx context.Context) error {
 	if err := e.appear(ctx); err != nil {
 		return err
 	}
+	work, cancel := outlast(ctx, farewell) // to be asked to end is no reason to break off a step
+	defer cancel()
 	sweep := time.NewTicker(sweepTime)
 	defer sweep.Stop()
-	for {
-		gone, err := e.reconcile(ctx)
-		if gone || err != nil {
+	for pause := retryFirst; ; {
+		gone, err := e.reconcile(work)
+		if gone || e.c.Err() != nil || ctx.Err() != nil {
 			return err
 		}
+		var again <-chan time.Time
+		if err != nil {
+			e.log.Warn("cannot see how things are", "err", err, "retry", pause)
+			again = time.After(pause)
+			pause = min(2*pause, retryMost)
+		} else {
+			pause = retryFirst
+		}
 		select {
+		case <-again:
 		case <-front.C():
 			drainWatch(front)
 		case <-back.C():
 			drainWatch(back)
 		case cause := <-e.failure:
-			if !e.superseded(ctx) {
-				e.broken(ctx, cause)
+			if !e.superseded(work) {
+				e.broken(work, cause)
 			}
 		case <-e.changed:
-			if err := e.republish(ctx); err != nil {
+			if err := e.republish(work); err != nil {
 				return err
 			}
 		case <-sweep.C:
@@ -192,9 +202,13 @@ func (e *backEnd) await(ctx context.Context) error {
 	if e.own == store.StateInitWait && len(e.links) == 0 {
 		return nil
 	}
-	if online, err := isOnline(ctx, e.c, e.at.back); err != nil || !online {
-		_, err2 := e.closed(ctx, ErrDisconnected)
-		return cmp.Or(err, err2)
+	online, err := isOnline(ctx, e.c, e.at.back)
+	if err != nil {
+		return err
+	}
+	if !online {
+		_, err := e.closed(ctx, ErrDisconnected)
+		return err
 	}
 	e.sever(ErrDisconnected)
 	w := new(KeyWriter)
@@ -205,10 +219,14 @@ func (e *backEnd) await(ctx context.Context) error {
 // proceed connects to a front end that has published its rings. One that publishes
 // again after it was connected has begun anew: its old rings are gone.
 func (e *backEnd) proceed(ctx context.Context, front store.State) error {
+	if e.own == store.StateConnected {
+		anew, err := e.anew(ctx, front)
+		if err != nil || !anew {
+			e.settled = e.settled || front == store.StateConnected
+			return err
+		}
+	}
 	switch {
-	case e.own == store.StateConnected && !e.anew(ctx, front):
-		e.settled = e.settled || front == store.StateConnected
-		return nil
 	case e.own == store.StateClosed && front == store.StateConnected:
 		return e.follow(ctx, store.StateClosing) // it missed that we had closed
 	case e.own == store.StateInitialising:
@@ -222,7 +240,7 @@ func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 	sleep(ctx, time.Until(e.begun.Add(retryFirst))) // it may go round in circles
 	e.begun = time.Now()
 	if err := e.connect(ctx); err != nil {
-		if e.c.Err() != nil || !e.made && errors.Is(err, syscall.ENOENT) {
+		if e.c.Err() != nil || errors.As(err, new(unreadError)) || !e.made && errors.Is(err, syscall.ENOENT) {
 			return err
 		}
 		e.broken(ctx, err)
@@ -231,13 +249,21 @@ func (e *backEnd) proceed(ctx context.Context, front store.State) error {
 }
 
 // anew reports whether a front end that we are connected to has begun again: it went
-// back to Initialised, or its rings are others.
-func (e *backEnd) anew(ctx context.Context, front store.State) bool {
+// back to Initialised, or its rings are others. What can't be read, or makes no sense,
+// says nothing about that.
+func (e *backEnd) anew(ctx context.Context, front store.State) (bool, error) {
 	if e.settled && front == store.StateInitialised {
-		return true
+		return true, nil
 	}
-	now, err := e.offers(e.keysOfFront(ctx))
-	return err == nil && !slices.EqualFunc(now, e.offered, offerOf.equal)
+	r := e.keysOfFront(ctx)
+	now, err := e.offers(r)
+	switch {
+	case r.unread != nil:
+		return false, r.unread
+	case err != nil || r.Err() != nil:
+		return false, nil
+	}
+	return !slices.EqualFunc(now, e.offered, offerOf.equal), nil
 }
 
 // superseded reports whether the front end has begun anew already: then what became of
@@ -247,7 +273,11 @@ func (e *backEnd) superseded(ctx context.Context) bool {
 		return false
 	}
 	front, err := readState(ctx, e.c, e.at.front)
-	return err == nil && (front == store.StateInitialised || front == store.StateConnected) && e.anew(ctx, front)
+	if err != nil || front != store.StateInitialised && front != store.StateConnected {
+		return false
+	}
+	anew, err := e.anew(ctx, front)
+	return err == nil && anew
 }
 
 // follow says Closing. What the front end has sent is still served, since it may wait

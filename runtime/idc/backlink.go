@@ -1,6 +1,7 @@
 package idc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,6 +100,11 @@ type offerOf struct {
 
 func (o offerOf) equal(p offerOf) bool { return o.port == p.port && slices.Equal(o.refs, p.refs) }
 
+// unreadError is why the front end's keys couldn't be read, which isn't its fault.
+type unreadError struct{ error }
+
+func (e unreadError) Unwrap() error { return e.error }
+
 func (e *backEnd) keysOfFront(ctx context.Context) *KeyReader {
 	return &KeyReader{ctx: ctx, store: e.c, dir: e.at.front}
 }
@@ -115,10 +121,10 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if err == nil {
 		err = e.s.spec.Accept(r)
 	}
-	if err == nil {
-		err = r.Err()
+	if r.unread != nil {
+		return unreadError{r.unread}
 	}
-	if err != nil {
+	if err = cmp.Or(err, r.Err()); err != nil {
 		return err
 	}
 	w := new(KeyWriter)

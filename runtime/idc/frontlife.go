@@ -75,6 +75,17 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
+// outlast returns a context that ends so long after ctx: for steps that had better be
+// brought to their end.
+func outlast(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(late, d)
+		cancel()
+	})
+	return late, func() { stop(); cancel() }
+}
+
 // live runs one life on one store connection.
 func (f *Front) live(ctx context.Context) error {
 	conn, err := f.dom.DialStore(ctx)

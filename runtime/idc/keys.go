@@ -1,6 +1,7 @@
 package idc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,10 @@ type KeyReader struct {
 	ctx   context.Context
 	store *store.Client
 	dir   string
-	err   error
+	err   error // the first fault
+	// unread is why the first key that couldn't be read couldn't: that says nothing of
+	// the other end.
+	unread error
 }
 
 // Err is the first fault that was met.
@@ -201,8 +205,9 @@ func (r *KeyReader) number(name string, base, size int, def uint64) uint64 {
 func (r *KeyReader) lookup(name string) (string, bool) {
 	v, err := r.store.Read(r.ctx, 0, r.dir+"/"+name)
 	if err != nil {
-		if !errors.Is(err, syscall.ENOENT) && r.err == nil {
-			r.err = err
+		if !errors.Is(err, syscall.ENOENT) {
+			r.unread = cmp.Or(r.unread, err)
+			r.err = cmp.Or(r.err, err)
 		}
 		return "", false
 	}
