@@ -95,8 +95,11 @@ type Domain interface {
 	// message, header included, because the kernel's device wants it so.
 	DialStore(ctx context.Context) (io.ReadWriteCloser, error)
 
-	// Close ends the domain's stay: every grant, mapping and channel is released and
-	// blocked calls return ErrClosed. The peers see the domain as gone.
+	// Close ends the domain's stay: blocked calls return ErrClosed, and so does every
+	// later one. The peers see the domain as gone. Memory that is still held isn't
+	// unmapped under those who may be touching it: it stays until its Free, Unmap or
+	// UnmapEach, which are owed after Close, too. What we granted reads as zeros (host,
+	// sim, xen), and what is written there reaches nobody; what we mapped is as it was.
 	Close() error
 }
 

@@ -278,14 +278,23 @@ func (a *arena) retire() {
 	}
 }
 
-// end unmaps at once: the domain is closed. Memory that the peer still maps becomes
-// zeros.
+// end takes the memory back: the domain is closed. The peer reads zeros from now on,
+// and so does who still holds a grant of ours, until the last of them is freed: memory
+// that somebody may be touching isn't unmapped.
 func (a *arena) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gone = true
-	if !a.dead {
-		a.punch(span{0, a.used.size})
+	if a.dead {
+		return
+	}
+	for g := range a.grants {
+		if !g.revoked && sys.MapZerosOver(a.bytes(g.span)) == nil {
+			g.revoked = true
+		}
+	}
+	a.punch(span{0, a.used.size})
+	if len(a.grants) == 0 {
 		a.unmap()
 	}
 }

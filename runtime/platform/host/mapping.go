@@ -166,7 +166,6 @@ type view struct {
 	pages  []shm.Memory // where they are in the arenas
 	mem    shm.Memory
 	own    []byte // the mapping of our own, if there is one
-	p      *peer  // that knows of own
 	once   sync.Once
 }
 
@@ -183,24 +182,12 @@ func (v *view) gather(p *peer) error {
 			break
 		}
 	}
-	v.own, v.mem, v.p = own, shm.Of(own), p
-	if err == nil && !p.keep(v) {
-		err = platform.ErrClosed
-	}
 	if err != nil {
 		sys.Unmap(own)
+		return err
 	}
-	return err
-}
-
-// keep has Close of the domain unmap the view. It is false after Close.
-func (p *peer) keep(v *view) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.ended {
-		p.views[v] = struct{}{}
-	}
-	return !p.ended
+	v.own, v.mem = own, shm.Of(own)
+	return nil
 }
 
 // Memory is our mapping, valid until Unmap.
@@ -210,9 +197,6 @@ func (v *view) Memory() shm.Memory { return v.mem }
 func (v *view) Unmap() {
 	v.once.Do(func() {
 		if v.own != nil {
-			v.p.mu.Lock()
-			delete(v.p.views, v)
-			v.p.mu.Unlock()
 			sys.Unmap(v.own)
 		}
 		v.d.UnmapEach(v.peer, v.refs, v.access, v.pages)

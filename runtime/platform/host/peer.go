@@ -51,11 +51,9 @@ type peer struct {
 	theirs [2]atomic.Pointer[remote] // what the peer granted; stored under asking
 	asking [2]sync.Mutex             // held while an arena is asked for
 
-	mu    sync.Mutex
-	link  *sys.Packet
-	gone  bool
-	ended bool               // our own domain is closed
-	views map[*view]struct{} // mappings apart from the arenas
+	mu   sync.Mutex
+	link *sys.Packet
+	gone bool
 }
 
 func newPeer(d *Domain, id platform.DomID) (*peer, error) {
@@ -67,7 +65,6 @@ func newPeer(d *Domain, id platform.DomID) (*peer, error) {
 		d: d, id: id, in: in,
 		slots:   make(chan struct{}, proto.MaxQuestions),
 		greeted: make(chan struct{}), done: make(chan struct{}),
-		views: map[*view]struct{}{},
 	}
 	p.uses.Store(1)
 	return p, nil
@@ -284,8 +281,9 @@ func (p *peer) hangUp() {
 	}
 }
 
-// end is the second part: once the peer has hung up, too, or it is late, everything
-// is taken back, whoever still holds it.
+// end is the second part: once the peer has hung up, too, or it is late, what we shared
+// is taken back. Memory of both sides that is still in use stays mapped until it isn't:
+// a handler may be touching it.
 func (p *peer) end(late context.Context) {
 	if p.isLinked() {
 		select {
@@ -295,22 +293,11 @@ func (p *peer) end(late context.Context) {
 	}
 	p.drop()
 	p.mu.Lock()
-	p.ended = true
-	mine, views := p.mine, keys(p.views)
+	mine := p.mine
 	p.mu.Unlock()
 	for _, a := range mine {
 		if a != nil {
 			a.end()
 		}
 	}
-	for _, v := range views {
-		v.Unmap()
-	}
-	for i := range p.theirs {
-		if r := p.theirs[i].Load(); r != nil {
-			r.unmap()
-		}
-	}
-	p.in.free()
-	p.d.release(p)
 }

@@ -34,36 +34,87 @@ var endTests = func() (all []test) {
 			test{"EverythingEndsWith" + f.name, func(t *testing.T, w *world) { everythingEnds(t, w, f) }},
 		)
 	}
-	return append(all, test{"HoldsEverything", func(t *testing.T, w *world) {
-		// What the domain still holds is released by its end: the leak checks say so.
-		d := w.start(t)
-		g, err := d.Grant(w.a.ID(), 4, rw)
+	return append(all, test{"CloseUnderUse", closeUnderUse})
+}()
+
+// closeUnderUse: a domain that is closed leaves the memory that it holds to those who
+// may be touching it, and everything is released once they have let go of that: the leak
+// checks say so.
+func closeUnderUse(t *testing.T, w *world) {
+	d := w.start(t)
+	var owed []func()
+	owe := func(f func()) { owed = append(owed, f) }
+	var mem []shm.Memory
+	for _, pages := range []int{1, 4, 40} {
+		g, err := d.Grant(w.a.ID(), pages, rw)
 		if err != nil {
 			t.Fatal(err)
 		}
+		pattern(g.Memory(), 1)
+		owe(g.Free)
+		mem = append(mem, g.Memory())
 		mapAll(t, w.a, d, g.Refs(), rw)
-		h := grant(t, w.a, d, 4, rw)
-		if _, err := d.Map(w.a.ID(), h.Refs(), rw); err != nil {
+	}
+	g, h := grant(t, w.a, d, 4, rw), grant(t, w.a, d, 4, rw)
+	pattern(h.Memory(), 2)
+	maps := [][]platform.GrantRef{h.Refs()}
+	if w.Can.Scatter {
+		maps = append(maps, []platform.GrantRef{h.Refs()[0], g.Refs()[0], h.Refs()[3]})
+	}
+	for _, refs := range maps {
+		m, err := d.Map(w.a.ID(), refs, rw)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.MapEach(w.a.ID(), h.Refs(), rw, make([]shm.Memory, 4)); err != nil {
-			t.Fatal(err)
-		}
-		x := listen(t, w.a, d)
-		if _, err := d.Bind(w.a.ID(), x.Port()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.Listen(w.b.ID()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.DialStore(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		owe(m.Unmap)
+		mem = append(mem, m.Memory())
+	}
+	pages := make([]shm.Memory, 4)
+	if err := d.MapEach(w.a.ID(), h.Refs(), rw, pages); err != nil {
+		t.Fatal(err)
+	}
+	owe(func() { d.UnmapEach(w.a.ID(), h.Refs(), rw, pages) })
+	x := listen(t, w.a, d)
+	if _, err := d.Bind(w.a.ID(), x.Port()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Listen(w.b.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.DialStore(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	stop := touch(append(mem, pages...))
+	within(t, "Close", func() {
 		if err := d.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
-	}})
-}()
+	})
+	stop()
+	wantPattern(t, "what is still mapped", pages[3], 3*shm.PageSize, 2)
+	for _, f := range owed {
+		f()
+	}
+}
+
+// touch reads and writes memory until stop is called, as handlers do.
+func touch(mem []shm.Memory) (stop func()) {
+	end, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			for _, m := range mem {
+				m.Store32(m.Len()-4, m.Load32(m.Len()-4))
+			}
+			select {
+			case <-end:
+				return
+			default:
+			}
+		}
+	}()
+	return func() { close(end); <-over }
+}
 
 // peerSees: Wait tells of the peer's end, after the events it had sent.
 func peerSees(t *testing.T, w *world, f finish) {

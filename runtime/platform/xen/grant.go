@@ -35,7 +35,8 @@ const limitParameter = "/sys/module/xen_gntalloc/parameters/limit"
 // Its life, where "zeros" is private memory in the place of the pages:
 //
 //	granted --Revoke--> zeros --Free--> unmapped
-//	granted --Free or the domain's Close--------> unmapped
+//	granted --the domain's Close--> zeros
+//	granted --Free------------------> unmapped
 type grant struct {
 	d     *Domain
 	index uint64
@@ -149,10 +150,9 @@ func (g *grant) Revoke() bool {
 
 // Free revokes and unmaps. What the peer won't release is abandoned and counted.
 func (g *grant) Free() {
-	if g.d.enter() != nil {
-		return
+	if g.d.enter() == nil {
+		defer g.d.leave()
 	}
-	defer g.d.leave()
 	s := &g.d.grants
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,11 +228,11 @@ func (s *grantSet) returned(fd int, g *grant) (n int) {
 	return n
 }
 
-// close frees everything.
+// close gives all pages back. Zeros stay in their place until Free.
 func (s *grantSet) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for g := range s.held {
-		s.free(g)
+		s.revoke(g)
 	}
 }

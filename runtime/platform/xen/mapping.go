@@ -142,14 +142,21 @@ func (s *mapSet) make(fd int, peer uint16, refs []platform.GrantRef, write bool)
 	return b, nil
 }
 
-// unmap ends the mapping that starts where b does. After Close there is none.
+// unmap ends the mapping that starts where b does, if there is one. After Close the
+// kernel ends gntdev's entry with the mapping: the device was closed before.
 func (d *Domain) unmap(b []byte) {
+	m, ok := d.maps.take(sys.Address(b))
+	if !ok {
+		return
+	}
 	if d.enter() != nil {
+		sys.Unmap(m.b)
 		return
 	}
 	defer d.leave()
-	if m, ok := d.maps.take(sys.Address(b)); ok {
-		d.forget(m)
+	sys.Unmap(m.b)
+	if fd, err := d.devices.open(gntdev); err == nil {
+		_ = sys.GntdevUnmap(fd, m.index, m.pages) // the entry is ours: it can't fail
 	}
 }
 
@@ -161,14 +168,6 @@ func (s *mapSet) take(at uintptr) (mapped, bool) {
 	delete(s.at, at)
 	s.total -= m.pages
 	return m, ok
-}
-
-// forget unmaps what was taken from the set.
-func (d *Domain) forget(m mapped) {
-	sys.Unmap(m.b)
-	if fd, err := d.devices.open(gntdev); err == nil {
-		_ = sys.GntdevUnmap(fd, m.index, m.pages) // the entry is ours: it can't fail
-	}
 }
 
 // index is where gntdev has the mapping that starts at an address.
@@ -183,17 +182,6 @@ func (s *mapSet) pages() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.total
-}
-
-// close unmaps everything.
-func (s *mapSet) close(d *Domain) {
-	s.mu.Lock()
-	all := s.at
-	s.at, s.total = nil, 0
-	s.mu.Unlock()
-	for _, m := range all {
-		d.forget(m)
-	}
 }
 
 // whyNot finds out what was wrong with a mapping: the device says EINVAL for

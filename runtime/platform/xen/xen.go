@@ -123,8 +123,9 @@ func (d *Domain) Stats() Stats {
 	return s
 }
 
-// Close releases every grant, mapping, channel and connection. No memory of them may
-// be touched afterwards.
+// Close releases every grant, channel and connection. Memory that is still held stays
+// mapped until its Free or Unmap, since somebody may be touching it: what we granted as
+// zeros, what we mapped as it is.
 func (d *Domain) Close() error {
 	d.life.Lock()
 	if d.closed {
@@ -136,7 +137,6 @@ func (d *Domain) Close() error {
 	d.peers.stop()
 	d.stores.close()
 	// Nobody is in a device any more: whoever enters sees that we closed.
-	d.maps.close(d)
 	d.grants.close()
 	d.devices.close()
 	return nil
