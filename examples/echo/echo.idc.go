@@ -35,6 +35,7 @@ var protocol = idc.Protocol{
 		MaxOrder: "max-ring-page-order",
 		Orders:   4,
 		Port:     "event-channel",
+		SlotSize: "slot-size",
 	},
 	MaxSegments: 257,
 	Direct:      8,

@@ -37,7 +37,7 @@ var about = map[ID]string{
 	Direction:       "Data or credit goes the wrong way.",
 	BadSplit:        "A transaction can't be split as the file says.",
 	FrozenGrows:     "Something was added to what is frozen.",
-	BadSince:        "A `since` names a version that the protocol doesn't have.",
+	BadSince:        "A `since` names a version that the protocol doesn't have, or stands where an addition would move what was there before.",
 	NotGenerated:    "The language keeps a place for this, but nothing is generated from it yet.",
 	Undocumented:    "Something that a driver author calls has no doc comment.",
 	Unused:          "A type or unit is declared and never used.",

@@ -53,6 +53,7 @@ func (r *resolver) choose() {
 		return
 	}
 	r.p.Chosen = true
+	c.fixed()
 	c.types(ts)
 	c.rings(ts)
 	for _, d := range ts {
@@ -149,6 +150,7 @@ func (c *chooser) number(n *syntax.Name, doc string, cl clauses) *schema.EnumVal
 		r.notReserved(v.Pos, v.Name, v.Value, c.reserved)
 	} else {
 		v.Value = c.next()
+		c.renumbered(v)
 	}
 	for _, prev := range c.operation.Values {
 		if prev.Value == v.Value {
@@ -158,6 +160,20 @@ func (c *chooser) number(n *syntax.Name, doc string, cl clauses) *schema.EnumVal
 	}
 	c.operation.Values = append(c.operation.Values, v)
 	return v
+}
+
+// renumbered complains about a call that would get another number than in the version before, because a newer one is
+// in front of it.
+func (c *chooser) renumbered(v *schema.EnumValue) {
+	for _, prev := range c.operation.Values {
+		if prev.Since > v.Since {
+			c.r.diags.Add(diag.BadSince, v.Pos, "`%s` is older than `%s` before it, and has no number", v.Name, prev.Name).
+				Note(prev.Pos, "since %d", prev.Since).
+				Because("calls are numbered in written order, so it would have had another number before").
+				Try("write `%s` behind it, or give both a `number`", prev.Name)
+			return
+		}
+	}
 }
 
 // next is the number after the last, leaving out what is reserved.

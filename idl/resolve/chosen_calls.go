@@ -46,12 +46,13 @@ func (c *chooser) clauses(n *syntax.Name, list []*syntax.Clause) clauses {
 // params resolves a signature. Here every argument must have a type.
 func (c *chooser) params(list []*syntax.Param, noBulk bool) []*schema.Param {
 	out := c.r.params(list, noBulk)
-	for _, p := range out {
+	for i, p := range out {
 		if p.Bulk != nil && p.Bulk.Max == 0 {
 			c.r.diags.Add(diag.MissingBound, p.Pos, "nothing says how long `%s` may become", p.Name).
 				Because("the compiler has to reserve room for its segments").Try("add `up to 1 MiB`, or what you need")
 			p.Bulk.Max = schema.PageSize
 		}
+		c.appended(p, out[:i])
 		if p.Bulk == nil && p.Type == nil {
 			c.r.diags.Add(diag.MixedForms, p.Pos, "`%s` has no type", p.Name).
 				Because("the file draws no struct that could have a field of that name").Try("add its type")
@@ -59,6 +60,31 @@ func (c *chooser) params(list []*syntax.Param, noBulk bool) []*schema.Param {
 		}
 	}
 	return out
+}
+
+// appended checks that what a later version adds comes behind what earlier ones have.
+func (c *chooser) appended(p *schema.Param, before []*schema.Param) {
+	for _, prev := range before {
+		if prev.Since > p.Since {
+			c.r.diags.Add(diag.BadSince, p.Pos, "`%s` is older than `%s` before it", p.Name, prev.Name).Note(prev.Pos, "since %d", prev.Since).
+				Because("what is added goes behind what there was, so that older peers find that where it always was").
+				Try("move `%s` in front of `%s`", p.Name, prev.Name)
+			return
+		}
+	}
+}
+
+// fixed checks that the file's own structs don't grow: what comes behind one would move.
+func (c *chooser) fixed() {
+	for _, s := range c.r.p.Structs {
+		for _, f := range s.Fields {
+			if f.Since > 0 {
+				c.r.diags.Add(diag.BadSince, f.Pos, "`%s.%s` can't be added later", s.Name, f.Name).
+					Because("whatever comes behind a struct that grows would be elsewhere for older peers").
+					Try("add an argument to the transactions that need it")
+			}
+		}
+	}
 }
 
 // segmentsOf is how many pages a bulk touches when it starts anywhere in the first.

@@ -33,6 +33,10 @@ func (c *chooser) makeRequests(channel *schema.Key) {
 	ring.MaxOrder = c.key(schema.Back, "max-ring-page-order", "The most pages of the ring, as a power of two.", order)
 	ring.Order.Default, ring.MaxOrder.Default = &schema.KeyDefault{}, &schema.KeyDefault{}
 	ring.Order.MaxKey = ring.MaxOrder
+	size := "How large its slots are, in bytes; those of the ring are as large as the larger of both sides'."
+	ring.SlotKey = c.key(schema.Front, "slot-size", size, order)
+	c.key(schema.Back, "slot-size", size, order).Optional = true
+	ring.SlotKey.Optional = true
 	c.plain = c.record("response", "The answer to a request that has no results.", c.responseHead())
 	ring.Responses = []*schema.Slot{c.slot(c.plain)}
 	c.requests, p.Rings = ring, append(p.Rings, ring)

@@ -190,8 +190,15 @@ func TestMistakesInNewProtocols(t *testing.T) {
 		{"message m(a u8) from nowhere", "unknown-name"},
 		{"struct s { a u32, b u64 }\ntransaction f(s s)", "layout-differs"},
 		{"struct s { b u64, a u32 }\ntransaction f(s s)", "layout-differs"},
+		{"transaction f(a u8, b u8 since 2, c u8 since 2)", ""},
+		{"transaction f(a u8 since 2, b u8)", "bad-since"},
+		{"transaction f(a u8) -> (b u8 since 3, c u8 since 2)", "bad-since"},
+		{"transaction f(a bulk from front up to 4 KiB since 2, b u8)", "bad-since"},
+		{"struct s { a u8, b u8 since 2 }\ntransaction f(s s)", "bad-since"},
+		{"transaction f(a u8) since 2\ntransaction g(a u8)", "bad-since"},
+		{"transaction f(a u8) number 1 since 2\ntransaction g(a u8) number 2", ""},
 	} {
-		_, diags := idl.Compile("t.idc", []byte("protocol t\n"+c.src+"\n"))
+		_, diags := idl.Compile("t.idc", []byte("protocol t version 3\n"+c.src+"\n"))
 		var got []string
 		for _, d := range diags.Items() {
 			got = append(got, string(d.ID))

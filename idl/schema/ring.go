@@ -26,6 +26,10 @@ type Ring struct {
 
 	Channel *Key // names the event channel; rings with the same Channel share it
 
+	// SlotKey is the front's key, of the same name as the back's, by which both publish how large their slots are: those
+	// of the ring are as large as the larger. nil: slots have the size Stride.
+	SlotKey *Key
+
 	// Persistent is the front's key, of the same name as the back's, by which both agree that the back may keep granted
 	// pages mapped between requests. nil: it always may.
 	Persistent *Key

@@ -154,6 +154,8 @@ func (e *backEnd) offer(w *KeyWriter) {
 	if r.MaxQueues != "" {
 		w.Uint(r.MaxQueues, uint64(e.s.opt.queues))
 	}
+	p := e.s.spec.Protocol
+	p.publishGrowth(w, p.slotSize())
 	e.publishOwn(w)
 }
 

@@ -117,6 +117,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if abi < 0 {
 		return fmt.Errorf("%w: unknown protocol %q", ErrProtocol, r.Text("protocol", ""))
 	}
+	size := p.agreed(r, abi, p.ABIs[abi].Wire.Stride)
 	offers, err := e.offers(r)
 	if err == nil {
 		err = e.s.spec.Accept(r)
@@ -130,7 +131,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 	w := new(KeyWriter)
 	keep := e.publishOwn(w) && p.Persistent != "" && r.Bool(p.Persistent, false)
 	for i, o := range offers {
-		if err := e.link(o, abi, keep); err != nil {
+		if err := e.link(o, size, keep); err != nil {
 			e.sever(err)
 			return fmt.Errorf("ring %d: %w", i, err)
 		}
@@ -143,7 +144,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if e.complained {
 		e.forgive(ctx)
 	}
-	e.serve(abi)
+	e.serve(abi, size)
 	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
 	return nil
 }
@@ -193,7 +194,7 @@ func (e *backEnd) offerAt(r *KeyReader, dir string, order int, numbered bool) of
 }
 
 // link maps one ring and binds its channel. Nobody serves it yet.
-func (e *backEnd) link(o offerOf, abi int, keep bool) error {
+func (e *backEnd) link(o offerOf, size slots, keep bool) error {
 	pages, err := e.s.dom.Map(e.at.peer, o.refs, platform.ReadWrite)
 	if err != nil {
 		return fmt.Errorf("map %d pages: %w", len(o.refs), err)
@@ -205,16 +206,12 @@ func (e *backEnd) link(o offerOf, abi int, keep bool) error {
 	}
 	announce(pages, channel, e.log)
 	e.links = append(e.links, &backLink{pages: pages, channel: channel, data: e.newMapper(keep)})
-	_, err = e.ringOf(pages, abi)
+	_, err = ring.NewBack(pages.Memory(), size.stride)
 	return err
 }
 
-func (e *backEnd) ringOf(pages platform.Mapping, abi int) (*ring.Back, error) {
-	return ring.NewBack(pages.Memory(), e.s.spec.Protocol.ABIs[abi].Wire.Stride)
-}
-
 // serve starts the workers.
-func (e *backEnd) serve(abi int) {
+func (e *backEnd) serve(abi int, size slots) {
 	p, o := e.s.spec.Protocol, e.s.opt
 	list := 0
 	if p.SegmentSize > 0 {
@@ -222,14 +219,14 @@ func (e *backEnd) serve(abi int) {
 	}
 	report := failed(e.failure)
 	for _, k := range e.links {
-		back, err := e.ringOf(k.pages, abi)
+		back, err := ring.NewBack(k.pages.Memory(), size.stride)
 		if err != nil {
 			report(err)
 			continue
 		}
 		k.queue = transport.NewBackQueue(transport.BackConfig{
 			Ring: back, Channel: k.channel, Mapper: k.data, Copier: e.copier(k.data), Peer: e.at.peer,
-			Wire: p.ABIs[abi].Wire, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
+			Wire: p.ABIs[abi].Wire, Fill: size.fill, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
 		})
 	}

@@ -21,6 +21,7 @@ type frontLink struct {
 	pages   platform.Grant
 	ring    *ring.Front
 	channel platform.Channel
+	fill    bool
 }
 
 func (k *frontLink) close() {
@@ -77,6 +78,7 @@ func (l *frontLife) prepare(ctx context.Context) error {
 	p := l.spec.Protocol
 	r := &KeyReader{ctx: ctx, store: l.c, dir: l.at.back}
 	order, queues := 0, 1
+	size := p.agreed(r, l.abi, slotAlign)
 	if p.Ring.MaxOrder != "" {
 		order = l.order(int(r.Uint(p.Ring.MaxOrder, 8, 0)))
 	}
@@ -91,7 +93,7 @@ func (l *frontLife) prepare(ctx context.Context) error {
 		return err
 	}
 	for i := range queues {
-		k, err := l.newLink(order)
+		k, err := l.newLink(order, size)
 		if err != nil {
 			return fmt.Errorf("ring %d: %w", i, err)
 		}
@@ -105,6 +107,7 @@ func (l *frontLife) prepare(ctx context.Context) error {
 		w.Uint(p.Ring.Order, uint64(order))
 	}
 	w.Text("protocol", p.ABIs[l.abi].Name)
+	p.publishGrowth(w, size.stride)
 	l.spec.Publish(w)
 	if l.opt.publish != nil {
 		l.opt.publish(w)
@@ -124,12 +127,12 @@ func (l *frontLife) replaceRings(ctx context.Context) (*KeyWriter, error) {
 	return &KeyWriter{old: slices.DeleteFunc(names, func(name string) bool { return !l.spec.Protocol.Ring.has(name) })}, nil
 }
 
-func (l *frontLife) newLink(order int) (*frontLink, error) {
+func (l *frontLife) newLink(order int, size slots) (*frontLink, error) {
 	pages, err := l.dom.Grant(l.at.peer, 1<<order, platform.ReadWrite)
 	if err != nil {
 		return nil, err
 	}
-	front, err := ring.NewFront(pages.Memory(), l.spec.Protocol.ABIs[l.abi].Wire.Stride)
+	front, err := ring.NewFront(pages.Memory(), size.stride)
 	if err != nil {
 		pages.Free()
 		return nil, err
@@ -140,7 +143,7 @@ func (l *frontLife) newLink(order int) (*frontLink, error) {
 		return nil, err
 	}
 	announce(pages, channel, l.log)
-	return &frontLink{pages, front, channel}, nil
+	return &frontLink{pages, front, channel, size.fill}, nil
 }
 
 // publishRing adds the keys of one ring. With several queues each has a directory;
@@ -247,7 +250,7 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 	defer l.mu.Unlock()
 	return &transport.Link{
 		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.at.peer),
-		Wire: p.ABIs[l.abi].Wire, ABI: l.abi, MaxSegments: segments, Device: l.at.dev, Failed: failed(l.failure),
+		Wire: p.ABIs[l.abi].Wire, Fill: k.fill, ABI: l.abi, MaxSegments: segments, Device: l.at.dev, Failed: failed(l.failure),
 	}, nil
 }
 

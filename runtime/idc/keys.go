@@ -124,6 +124,9 @@ func (r *KeyReader) Uint(name string, size int, def uint64) uint64 {
 
 // UintIn is Uint for a number that must lie between least and most.
 func (r *KeyReader) UintIn(name string, least, most, def uint64) uint64 {
+	if _, ok := r.lookup(name); !ok {
+		return def
+	}
 	v := r.Uint(name, 64, def)
 	if v < least || v > most {
 		r.fault(name, strconv.FormatUint(v, 10), fmt.Errorf("must be %d to %d", least, most))
@@ -134,6 +137,9 @@ func (r *KeyReader) UintIn(name string, least, most, def uint64) uint64 {
 
 // IntIn is Int for a number that must lie between least and most.
 func (r *KeyReader) IntIn(name string, least, most, def int64) int64 {
+	if _, ok := r.lookup(name); !ok {
+		return def
+	}
 	v := r.Int(name, 64, def)
 	if v < least || v > most {
 		r.fault(name, strconv.FormatInt(v, 10), fmt.Errorf("must be %d to %d", least, most))
@@ -144,7 +150,10 @@ func (r *KeyReader) IntIn(name string, least, most, def int64) int64 {
 
 // TextIn is Text for a text that must be one of a few.
 func (r *KeyReader) TextIn(name, def string, allowed ...string) string {
-	v := r.Text(name, def)
+	v, ok := r.lookup(name)
+	if !ok {
+		return def
+	}
 	if !slices.Contains(allowed, v) {
 		r.fault(name, v, fmt.Errorf("must be one of %q", allowed))
 		return def

@@ -17,7 +17,10 @@ type Protocol struct {
 	// DefaultABI is the number of the ABI that a front end speaks which publishes
 	// none.
 	DefaultABI int
-	Ring       RingSpec
+	// Version is the greatest version of the protocol that this end knows, which both
+	// ends publish; 0 if the protocol has none.
+	Version int
+	Ring    RingSpec
 
 	// Persistent is the key by which both ends say that the back end may keep the
 	// front end's pages mapped ("feature-persistent"). Protocols without it always do.
@@ -46,6 +49,7 @@ type RingSpec struct {
 	Port      string // front: "event-channel"
 	Queues    string // front: "multi-queue-num-queues"
 	MaxQueues string // back: "multi-queue-max-queues"
+	SlotSize  string // both, where slots may grow: "slot-size"
 }
 
 // queueDir begins the name of a queue's directory, where there are several (blkif.h,
@@ -92,7 +96,13 @@ func (p *Protocol) slotSize() (n int) {
 	return n
 }
 
-// depth is how many slots a ring of 1<<order pages has on the given ABI.
+// depth is how many slots a ring of 1<<order pages has on the given ABI, or how many
+// of them an id can tell apart.
 func (p *Protocol) depth(abi, order int) int {
-	return ring.Slots(shm.PageSize<<order, p.ABIs[abi].Wire.Stride)
+	w := &p.ABIs[abi].Wire
+	n := ring.Slots(shm.PageSize<<order, w.Stride)
+	if w.ResponseID.Size < 4 {
+		n = min(n, 1<<(8*w.ResponseID.Size))
+	}
+	return n
 }

@@ -99,6 +99,9 @@ func (b *Back) Put(rsp []byte) {
 	b.prod++
 }
 
+// ZeroRest zeroes what the last Put left of its slot behind the first n bytes.
+func (b *Back) ZeroRest(n int) { b.at(b.prod-1).Zero(n, b.stride-n) }
+
 // Push publishes what was put. If notify is true, the front waits for an event
 // and must be notified, once. It does nothing if nothing was put since the last
 // Push.

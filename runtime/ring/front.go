@@ -60,6 +60,9 @@ func (f *Front) Put(req []byte) {
 	f.prod++
 }
 
+// ZeroRest zeroes what the last Put left of its slot behind the first n bytes.
+func (f *Front) ZeroRest(n int) { f.at(f.prod-1).Zero(n, f.stride-n) }
+
 // Push publishes what was put. If notify is true, the back waits for an event and
 // must be notified, once. It does nothing if nothing was put since the last Push.
 func (f *Front) Push() (notify bool) {

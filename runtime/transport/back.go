@@ -25,6 +25,7 @@ type BackConfig struct {
 	Copier      platform.Copier // if set, small data is copied rather than mapped
 	Peer        platform.DomID
 	Wire        Wire
+	Fill        bool // the rest of each slot is zeroed: the peer may know more fields
 	ABI         int
 	MaxSegments int            // of one request
 	ListBytes   int            // a page, if there are pages of segments

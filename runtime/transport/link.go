@@ -17,9 +17,10 @@ type Link struct {
 	Pool        *grant.Pool // pages that ordinary buffers are bounced through
 	Buffers     *grant.Set  // shared buffers, recognised by their address
 	Wire        Wire
-	ABI         int // the protocol's number of the negotiated ABI
-	MaxSegments int // most segments that one request may carry here
-	Device      int // number of the front end's device
+	Fill        bool // the rest of each slot is zeroed: the peer may know more fields
+	ABI         int  // the protocol's number of the negotiated ABI
+	MaxSegments int  // most segments that one request may carry here
+	Device      int  // number of the front end's device
 
 	// Failed is called at most once, without a lock, when the peer broke the protocol
 	// or is gone. It must not block.

@@ -201,6 +201,9 @@ func (q *Queue) put(t *Txn, l *Link) int {
 	}
 	t.encode(t)
 	l.Ring.Put(t.slot[:t.used])
+	if l.Fill {
+		l.Ring.ZeroRest(t.used)
+	}
 	t.onRing = true
 	q.inflight++
 	return 1

@@ -64,6 +64,9 @@ func (w *worker) run() {
 			break
 		}
 		q.cfg.Ring.Put(w.r.rsp[:w.r.size])
+		if q.cfg.Fill {
+			q.cfg.Ring.ZeroRest(w.r.size)
+		}
 		if unpublished++; !w.alone || unpublished >= batch {
 			w.publish()
 			unpublished = 0

@@ -84,9 +84,6 @@ func (g *generator) export() {
 	if g.hasKeys() {
 		keys, pass = "keys BackKeys, ", "keys, "
 	}
-	if len(g.keysOf(schema.Back)) > 0 {
-		publish = "keys.publish"
-	}
 	if len(g.keysOf(schema.Front)) > 0 {
 		accept = "accept"
 	}
@@ -100,12 +97,8 @@ func (g *generator) export() {
 	// closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 	`)
 	g.out.line("func Export(d idc.Domain, name string, %sback Back, opts ...idc.Option) %s {", keys, result)
-	switch {
-	case g.hasKeys():
+	if g.hasKeys() {
 		publish = "s.publish"
-		init = "server{back: back}"
-	case len(g.keysOf(schema.Back)) > 0:
-		publish = "BackKeys{}.publish"
 	}
 	g.out.line("s := &%s", init)
 	if g.hasKeys() {
@@ -174,7 +167,7 @@ func (g *generator) serviceType() {
 }
 
 // hasKeys reports whether a driver decides on anything that its back end publishes.
-func (g *generator) hasKeys() bool { return len(g.chosenKeys(schema.Back)) > 0 }
+func (g *generator) hasKeys() bool { return len(g.keysOf(schema.Back)) > 0 }
 
 func (g *generator) serverName(t *schema.Transaction, form int) string {
 	if len(t.Forms) == 1 {

@@ -173,11 +173,7 @@ func (g *generator) negotiate() {
 		return
 	}
 	g.out.line("func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {")
-	if g.hasKeys() {
-		g.out.line("k := readBackKeys(r)")
-	} else {
-		g.out.line("readBackKeys(r)")
-	}
+	g.out.line("k := readBackKeys(r)")
 	n := fmt.Sprint(g.maxSegments())
 	for _, k := range g.keysOf(schema.Back) {
 		if g.isLimit(k) {
@@ -187,9 +183,7 @@ func (g *generator) negotiate() {
 	g.out.line("if err := r.Err(); err != nil {")
 	g.out.line("return 0, err")
 	g.out.line("}")
-	if g.hasKeys() {
-		g.out.line("f.back.Store(&k)")
-	}
+	g.out.line("f.back.Store(&k)")
 	if g.maxSegments() == 0 {
 		g.out.line("return 0, nil")
 	} else {

@@ -17,7 +17,7 @@ func (g *generator) runtimeKey(k *schema.Key) bool {
 			}
 		}
 	}
-	return k.PerQueue || k.In == schema.Front && k.Name == "protocol"
+	return k.Made || k.PerQueue || k.In == schema.Front && k.Name == "protocol"
 }
 
 // keysOf returns what an end of ours publishes, less what the runtime does and what
@@ -25,16 +25,6 @@ func (g *generator) runtimeKey(k *schema.Key) bool {
 func (g *generator) keysOf(side schema.Side) (keys []*schema.Key) {
 	for _, k := range g.p.Keys {
 		if k.In == side && k.From == side && !k.Deprecated && !g.runtimeKey(k) && !strings.Contains(k.Name, "%") && k.Form != schema.HexPair {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}
-
-// chosenKeys are those that a driver decides on; the compiler's own have one value.
-func (g *generator) chosenKeys(side schema.Side) (keys []*schema.Key) {
-	for _, k := range g.keysOf(side) {
-		if !k.Made {
 			keys = append(keys, k)
 		}
 	}
@@ -50,15 +40,8 @@ func (g *generator) keys(side schema.Side) {
 		return
 	}
 	g.out.doc(fmt.Sprintf("%s is what a %s end publishes. The runtime adds what it needs for rings.", name, side))
-	if len(g.chosenKeys(side)) == 0 {
-		g.out.line("type %s struct{}", name)
-		g.out.line("")
-		g.publish(side, name)
-		g.readKeys(side, name)
-		return
-	}
 	g.out.line("type %s struct {", name)
-	for _, k := range g.chosenKeys(side) {
+	for _, k := range g.keysOf(side) {
 		g.keyDoc(k)
 		g.out.line("%s %s", exported(k.Name), g.goType(k.Type))
 	}
@@ -105,10 +88,6 @@ func (g *generator) publish(side schema.Side, name string) {
 	g.out.line("func (k %s) publish(w *idc.KeyWriter) {", name)
 	for _, k := range g.keysOf(side) {
 		v := "k." + exported(k.Name)
-		if k.Made {
-			g.out.line("w.Uint(%q, %d)", k.Name, g.p.Version)
-			continue
-		}
 		switch {
 		case g.isLimit(k):
 			g.out.line("if %s > %d {", v, g.direct())
@@ -134,7 +113,7 @@ func (g *generator) publish(side schema.Side, name string) {
 func (g *generator) complete(side schema.Side, name string) {
 	g.out.line("// complete gives keys that are zero the value that zero stands for.")
 	g.out.line("func (k *%s) complete() {", name)
-	for _, k := range g.chosenKeys(side) {
+	for _, k := range g.keysOf(side) {
 		v := "k." + exported(k.Name)
 		switch {
 		case g.isLimit(k):
@@ -168,7 +147,7 @@ func (g *generator) readKeys(side schema.Side, name string) {
 	if len(need) > 0 {
 		g.out.line("r.Require(%s)", strings.Join(need, ", "))
 	}
-	keys := g.chosenKeys(side)
+	keys := g.keysOf(side)
 	for _, late := range []bool{false, true} { // those that another is the default of come first
 		for _, k := range keys {
 			if (k.Default != nil && k.Default.Key != nil) == late {

@@ -46,6 +46,9 @@ func (g *generator) protocol() {
 			g.out.line("DefaultABI: %s,", g.abiConst(a))
 		}
 	}
+	if g.p.Version > 0 {
+		g.out.line("Version: %d,", g.p.Version)
+	}
 	g.ringSpec(r)
 	if r.Persistent != nil {
 		g.out.line("Persistent: %q,", r.Persistent.Name)
@@ -98,6 +101,7 @@ func (g *generator) ringSpec(r *schema.Ring) {
 	say("Port", r.Channel)
 	say("Queues", r.Queues)
 	say("MaxQueues", r.MaxQueues)
+	say("SlotSize", r.SlotKey)
 	g.out.line("},")
 }
 

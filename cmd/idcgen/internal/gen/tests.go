@@ -187,7 +187,7 @@ func (g *generator) wireRequest() (n int) {
 
 // sampleKeys gives every key that must be there its least value.
 func (g *generator) sampleKeys() (fields string) {
-	for _, k := range g.chosenKeys(schema.Back) {
+	for _, k := range g.keysOf(schema.Back) {
 		switch {
 		case k.Type.Kind == schema.Bool:
 			fields += exported(k.Name) + ": true, "

@@ -144,6 +144,7 @@ var protocol = idc.Protocol{
 		MaxOrder: "max-ring-page-order",
 		Orders:   4,
 		Port:     "event-channel",
+		SlotSize: "slot-size",
 	},
 	MaxSegments: 17,
 	Direct:      8,
