@@ -61,34 +61,56 @@ func (d *Diagnostic) Error() string { return fmt.Sprintf("%s: %s [%s]", d.Span, 
 
 // Note adds a second place and returns d.
 func (d *Diagnostic) Note(at Span, format string, args ...any) *Diagnostic {
-	d.Notes = append(d.Notes, Note{at, fmt.Sprintf(format, args...)})
+	d.Notes = append(d.Notes, Note{at, sprintf(format, args)})
 	return d
 }
 
 // Because says why it is a mistake and returns d.
 func (d *Diagnostic) Because(format string, args ...any) *Diagnostic {
-	d.Cause = fmt.Sprintf(format, args...)
+	d.Cause = sprintf(format, args)
 	return d
 }
 
 // Try says what to write instead and returns d.
 func (d *Diagnostic) Try(format string, args ...any) *Diagnostic {
-	d.Fix = fmt.Sprintf(format, args...)
+	d.Fix = sprintf(format, args)
 	return d
 }
 
-// List collects the diagnostics of one run. The zero List is empty and ready. It is not safe for concurrent use.
-type List struct{ items []*Diagnostic }
+// Most is how many diagnostics a List keeps: more than anybody reads of one file, and little enough for a file that is nothing
+// but mistakes.
+const Most = 100
+
+// List collects the diagnostics of one file: the first Most of them, and the number of the others. The zero List is empty and
+// ready. It is not safe for concurrent use.
+type List struct {
+	items   []*Diagnostic
+	dropped int
+	failed  bool
+}
 
 // Add files a diagnostic; its severity is that of its id.
 func (l *List) Add(id ID, at Span, format string, args ...any) *Diagnostic {
-	d := &Diagnostic{ID: id, Severity: id.Severity(), Span: at, Message: fmt.Sprintf(format, args...)}
+	d := &Diagnostic{ID: id, Severity: id.Severity(), Span: at}
+	l.failed = l.failed || d.Severity == Error
+	if l.Full() {
+		l.dropped++
+		return d
+	}
+	d.Message = sprintf(format, args)
 	l.items = append(l.items, d)
 	return d
 }
 
-// Append files everything that m holds.
-func (l *List) Append(m *List) { l.items = append(l.items, m.items...) }
+// Full reports whether what is added from now on will be counted only. Whoever computes something for a diagnostic alone needn't.
+func (l *List) Full() bool { return len(l.items) >= Most }
+
+// Append files everything that m holds, however much that is.
+func (l *List) Append(m *List) {
+	l.items = append(l.items, m.items...)
+	l.dropped += m.dropped
+	l.failed = l.failed || m.failed
+}
 
 // Items returns the diagnostics in the order of the files' text. The slice is the list's own.
 func (l *List) Items() []*Diagnostic {
@@ -98,12 +120,13 @@ func (l *List) Items() []*Diagnostic {
 	return l.items
 }
 
-// Failed reports whether an error is among them.
-func (l *List) Failed() bool {
-	return slices.ContainsFunc(l.items, func(d *Diagnostic) bool { return d.Severity == Error })
-}
+// Dropped is the number of diagnostics that the list didn't keep.
+func (l *List) Dropped() int { return l.dropped }
 
-// Len is the number of diagnostics, warnings included.
+// Failed reports whether an error is among them.
+func (l *List) Failed() bool { return l.failed }
+
+// Len is the number of diagnostics that are kept, whatever their severity.
 func (l *List) Len() int { return len(l.items) }
 
 // Err is nil without errors, and otherwise an error whose text is one line per diagnostic.

@@ -80,7 +80,7 @@ func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 		}
 		return cmp.Compare(a.span.Offset, b.span.Offset)
 	})
-	shown := Span{}
+	shown, text := Span{}, ""
 	for _, m := range marks {
 		line, ok := lineOf(source(m.span.File), m.span)
 		if !ok {
@@ -92,11 +92,12 @@ func excerpt(b *strings.Builder, d *Diagnostic, source func(string) string) {
 		if shown.Line == 0 {
 			fmt.Fprintf(b, "     |\n")
 		}
-		if shown.Line != m.span.Line || shown.File != m.span.File {
-			fmt.Fprintf(b, "%4d | %s\n", m.span.Line, detab(line))
+		part, before := window(line, min(max(m.span.Column-1, 0), len(line)))
+		if shown.Line != m.span.Line || shown.File != m.span.File || part != text {
+			fmt.Fprintf(b, "%4d | %s\n", m.span.Line, detab(part))
 		}
-		shown = m.span
-		underline(b, m, line)
+		shown, text = m.span, part
+		underline(b, m, part, before)
 	}
 }
 
@@ -108,8 +109,8 @@ func foreign(m mark, d *Diagnostic) int {
 	return 1
 }
 
-func underline(b *strings.Builder, m mark, line string) {
-	before := min(max(m.span.Column-1, 0), len(line))
+// underline marks what stands in a line from the byte `before` on.
+func underline(b *strings.Builder, m mark, line string, before int) {
 	width := max(1, min(m.span.End-m.span.Offset, len(line)-before))
 	fmt.Fprintf(b, "     | %s%s", strings.Repeat(" ", columns(line[:before])),
 		strings.Repeat(string(m.sign), max(1, columns(line[before:min(len(line), before+width)]))))
