@@ -43,10 +43,10 @@ type Unit struct {
 
 // Constant is a named number.
 type Constant struct {
-	Name  string   `json:"name"`
-	Value int64    `json:"value"`
-	Unit  string   `json:"unit,omitempty"`
-	Means []string `json:"means,omitempty"` // of a status: success, failure, malformed, unsupported
+	Name  string        `json:"name"`
+	Value schema.Number `json:"value"`
+	Unit  string        `json:"unit,omitempty"`
+	Means []string      `json:"means,omitempty"` // of a status: success, failure, malformed, unsupported
 }
 
 // Enum is a set of named numbers.

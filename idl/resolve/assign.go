@@ -51,8 +51,8 @@ func (b *binder) source(path *schema.Path, d *syntax.Source, inResponse bool) (s
 		return b.fromRequest(path, d.Path, inResponse)
 	}
 	n := d.Path.Parts[0]
-	if t.Kind == schema.EnumOf && t.Enum.Value(n.Text) != nil {
-		v := t.Enum.Value(n.Text)
+	if t.Kind == schema.EnumOf && r.enumValueNamed(t.Enum, n.Text) != nil {
+		v := r.enumValueNamed(t.Enum, n.Text)
 		return schema.Source{Kind: schema.FromConst, Const: v.Value, Value: v}, true
 	}
 	if param := paramNamed(b.params, n.Text); param != nil {
@@ -66,11 +66,13 @@ func (b *binder) source(path *schema.Path, d *syntax.Source, inResponse bool) (s
 		return b.device(path, n)
 	}
 	if t.Kind == schema.EnumOf && r.symbols[n.Text] == nil {
-		r.unknown(n, "value of "+t.Enum.Name, valueNames(t.Enum))
+		r.unknown(n, "value of "+t.Enum.Name, func() []string { return valueNames(t.Enum) })
 		return s, false
 	}
 	if r.symbols[n.Text] == nil {
-		r.unknown(n, "argument or constant", append(paramNames(b.params), r.known(func(s *symbol) bool { return s.constant != nil })...))
+		r.unknown(n, "argument or constant", func() []string {
+			return append(paramNames(b.params), r.known(func(s *symbol) bool { return s.constant != nil })...)
+		})
 		return s, false
 	}
 	return b.constant(path, n.Span(), &syntax.Value{Pos: n.Pos, Name: n})
@@ -86,14 +88,14 @@ func paramNames(list []*schema.Param) (names []string) {
 // constant checks a number against the field that it is for.
 func (b *binder) constant(path *schema.Path, at diag.Span, v *syntax.Value) (schema.Source, bool) {
 	t := path.Type()
-	n, unit := b.r.number(v, t.Enum)
-	src := schema.Source{Kind: schema.FromConst, Const: n}
+	n := b.r.number(v, t.Enum)
+	src := schema.Source{Kind: schema.FromConst, Const: n.Number}
 	if !t.Scalar() {
 		b.r.diags.Add(diag.TypeMismatch, at, "`%s` is %s, not a number", path, t).Note(path.Leaf().Pos, "declared here").
 			Because("only a number can be given here").Try("give its parts values")
 		return src, false
 	}
-	b.r.sameUnit(at, unit, t.Unit)
+	b.r.sameUnit(at, n.unit, t.Unit)
 	if g := path.Bits; g != nil && g.Width < 63 {
 		b.r.within(at, "`"+g.Name+"`", n, 0, 1<<g.Width-1)
 	} else {
@@ -101,12 +103,12 @@ func (b *binder) constant(path *schema.Path, at diag.Span, v *syntax.Value) (sch
 	}
 	if t.Enum != nil {
 		for _, v := range t.Enum.Values {
-			if v.Value == n {
+			if v.Value == n.Number {
 				src.Value = v
 			}
 		}
 	}
-	return src, true
+	return src, !n.bad
 }
 
 func (b *binder) device(path *schema.Path, n *syntax.Name) (schema.Source, bool) {
@@ -151,7 +153,7 @@ func (b *binder) lengthOf(path *schema.Path, d *syntax.Source) (s schema.Source,
 	}
 	p := paramNamed(b.params, d.LengthOf.Text)
 	if p == nil || p.Bulk == nil {
-		b.r.unknown(d.LengthOf, "bulk argument", paramNames(b.params))
+		b.r.unknown(d.LengthOf, "bulk argument", func() []string { return paramNames(b.params) })
 		return s, false
 	}
 	return schema.Source{Kind: schema.FromLength, Param: p}, true
@@ -191,7 +193,7 @@ func (b *binder) segments(path *schema.Path, p *syntax.Path, bulk *schema.Param,
 	}
 	next := paramNamed(b.params, d.Then.Text)
 	if next == nil || next.Bulk == nil {
-		b.r.unknown(d.Then, "bulk argument", paramNames(b.params))
+		b.r.unknown(d.Then, "bulk argument", func() []string { return paramNames(b.params) })
 		return
 	}
 	second := first

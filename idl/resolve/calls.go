@@ -83,8 +83,7 @@ func (r *resolver) clauses(list []*syntax.Clause) (c clauses) {
 		case item.Credit:
 			c.credit = true
 		case item.Quota != nil:
-			n, _ := r.number(item.Quota, nil)
-			c.quota = int(r.within(item.Quota.Span(), "a quota", n, 1, 1<<20))
+			c.quota = int(r.within(item.Quota.Span(), "a quota", r.number(item.Quota, nil), 1, 1<<20))
 		case item.When != nil:
 			c.feature = r.featureKey(item.When)
 		case item.On != nil:
@@ -101,18 +100,21 @@ func (r *resolver) clauses(list []*syntax.Clause) (c clauses) {
 func (r *resolver) onRing(n *syntax.Name) *schema.Ring {
 	ring := r.p.RingByName(n.Text)
 	if ring == nil {
-		var names []string
-		for _, ring := range r.p.Rings {
-			names = append(names, ring.Name)
-		}
-		r.unknown(n, "ring", names)
+		r.unknown(n, "ring", r.ringNames)
 	}
 	return ring
 }
 
+func (r *resolver) ringNames() (names []string) {
+	for _, ring := range r.p.Rings {
+		names = append(names, ring.Name)
+	}
+	return names
+}
+
 // featureKey finds the flag by which the back says that it knows something.
 func (r *resolver) featureKey(s *syntax.Str) *schema.Key {
-	k := r.p.KeyIn(schema.Back, s.Value())
+	k := r.keyIn(schema.Back, s.Value())
 	if k == nil {
 		r.unknownAt(s.Span(), s.Value(), "key of the back", r.keyNames(schema.Back))
 		return nil
@@ -333,8 +335,8 @@ func (r *resolver) bulk(d *syntax.Bulk) *schema.Bulk {
 		}
 	}
 	if d.Max != nil {
-		n, unit := r.number(d.Max, nil)
-		r.sameUnit(d.Max.Span(), unit, r.symbols["bytes"].unit)
+		n := r.number(d.Max, nil)
+		r.sameUnit(d.Max.Span(), n.unit, r.symbols["bytes"].unit)
 		b.Max = r.within(d.Max.Span(), "a bulk", n, 1, 1<<30)
 	}
 	return b

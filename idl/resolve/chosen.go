@@ -35,11 +35,14 @@ type chooser struct {
 	plain     *schema.Struct // the response without results
 	credit    *schema.Struct
 	reserved  []schema.Reserved
+	avoid     reservedSet
+	numbers   map[int64]*schema.EnumValue
+	newest    *schema.EnumValue // the first of those with the greatest `since`
 }
 
 // choose draws rings, structs, forms and keys for a protocol that has only signatures.
 func (r *resolver) choose() {
-	c := &chooser{r: r}
+	c := &chooser{r: r, numbers: map[int64]*schema.EnumValue{}}
 	var ts []*syntax.Decl
 	for _, d := range r.file.Decls {
 		switch {
@@ -54,6 +57,7 @@ func (r *resolver) choose() {
 	}
 	r.p.Chosen = true
 	c.fixed()
+	c.avoid = sortReserved(c.reserved)
 	c.types(ts)
 	c.rings(ts)
 	for _, d := range ts {
@@ -117,10 +121,10 @@ func anyBulk(ts []*syntax.Decl) bool {
 func standardStatus(at diag.Span) *schema.Enum {
 	return &schema.Enum{Name: "status", Doc: "How a transaction ended.", Pos: at, Size: 2, Signed: true, Open: true, Status: true,
 		Values: []*schema.EnumValue{
-			{Name: "ok", Doc: "It did what it says.", Pos: at, Value: 0, Roles: []schema.Role{schema.Success}},
-			{Name: "failed", Doc: "The handler failed.", Pos: at, Value: -1, Roles: []schema.Role{schema.Failure}},
-			{Name: "malformed", Doc: "The request broke a bound.", Pos: at, Value: -2, Roles: []schema.Role{schema.Malformed}},
-			{Name: "unsupported", Doc: "The back doesn't know the request.", Pos: at, Value: -3,
+			{Name: "ok", Doc: "It did what it says.", Pos: at, Value: schema.Num(0), Roles: []schema.Role{schema.Success}},
+			{Name: "failed", Doc: "The handler failed.", Pos: at, Value: schema.Num(-1), Roles: []schema.Role{schema.Failure}},
+			{Name: "malformed", Doc: "The request broke a bound.", Pos: at, Value: schema.Num(-2), Roles: []schema.Role{schema.Malformed}},
+			{Name: "unsupported", Doc: "The back doesn't know the request.", Pos: at, Value: schema.Num(-3),
 				Roles: []schema.Role{schema.Unsupported}},
 		}}
 }
@@ -139,56 +143,62 @@ func standardSegment(at diag.Span) *schema.Struct {
 	return s
 }
 
+// mostOperation is the greatest number that the slots have room for.
+const mostOperation = 1<<16 - 1
+
 // number gives a call its operation.
 func (c *chooser) number(n *syntax.Name, doc string, cl clauses) *schema.EnumValue {
 	r := c.r
 	v := &schema.EnumValue{Name: n.Text, Doc: doc, Pos: n.Span(), Since: cl.since}
+	var number int64
 	if cl.number != nil {
-		v.Value, _ = r.number(cl.number, nil)
-		v.Value = r.within(cl.number.Span(), "an operation", v.Value, 0, 1<<16-1)
+		number = r.within(cl.number.Span(), "an operation", r.number(cl.number, nil), 0, mostOperation)
 		v.Pos = cl.number.Span()
-		r.notReserved(v.Pos, v.Name, v.Value, c.reserved)
+		r.notReserved(v.Pos, v.Name, schema.Num(number), c.avoid)
 	} else {
-		v.Value = c.next()
+		if number = c.next(); number > mostOperation {
+			r.diags.Add(diag.OutOfRange, v.Pos, "no number is left for `%s`", v.Name).
+				Because("operations are numbered upwards, and %d is the last", mostOperation).Try("give it a free one: `number 1`, for instance")
+		}
 		c.renumbered(v)
 	}
-	for _, prev := range c.operation.Values {
-		if prev.Value == v.Value {
-			r.diags.Add(diag.DuplicateValue, v.Pos, "%d is `%s` already", v.Value, prev.Name).Note(prev.Pos, "declared here").
-				Because("a receiver couldn't tell them apart").Try("write another `number`")
-		}
+	v.Value = schema.Num(number)
+	if prev := c.numbers[number]; prev != nil {
+		r.diags.Add(diag.DuplicateValue, v.Pos, "%d is `%s` already", v.Value, prev.Name).Note(prev.Pos, "declared here").
+			Because("a receiver couldn't tell them apart").Try("write another `number`")
+	} else {
+		c.numbers[number] = v
 	}
 	c.operation.Values = append(c.operation.Values, v)
+	if c.newest == nil || v.Since > c.newest.Since {
+		c.newest = v
+	}
 	return v
 }
 
 // renumbered complains about a call that would get another number than in the version before, because a newer one is
 // in front of it.
 func (c *chooser) renumbered(v *schema.EnumValue) {
-	for _, prev := range c.operation.Values {
-		if prev.Since > v.Since {
-			c.r.diags.Add(diag.BadSince, v.Pos, "`%s` is older than `%s` before it, and has no number", v.Name, prev.Name).
-				Note(prev.Pos, "since %d", prev.Since).
-				Because("calls are numbered in written order, so it would have had another number before").
-				Try("write `%s` behind it, or give both a `number`", prev.Name)
-			return
-		}
+	if prev := c.newest; prev != nil && prev.Since > v.Since {
+		c.r.diags.Add(diag.BadSince, v.Pos, "`%s` is older than `%s` before it, and has no number", v.Name, prev.Name).
+			Note(prev.Pos, "since %d", prev.Since).
+			Because("calls are numbered in written order, so it would have had another number before").
+			Try("write `%s` behind it, or give both a `number`", prev.Name)
 	}
 }
 
-// next is the number after the last, leaving out what is reserved.
+// next is the number after the last, leaving out what is reserved. It may be too large.
 func (c *chooser) next() int64 {
 	n := int64(1)
 	if list := c.operation.Values; len(list) > 0 {
-		n = list[len(list)-1].Value + 1
+		n = list[len(list)-1].Value.Int64() + 1
 	}
-	for again := true; again; {
-		again = false
-		for _, res := range c.reserved {
-			if n >= res.First && n <= res.Last {
-				n, again = res.Last+1, true
-			}
+	for n <= mostOperation {
+		res := c.avoid.find(schema.Num(n))
+		if res == nil {
+			return n
 		}
+		n = min(res.Last.Int64(), mostOperation) + 1
 	}
 	return n
 }

@@ -108,7 +108,7 @@ func (c *chooser) form(t *schema.Transaction, op *schema.EnumValue, name string,
 	if indirect {
 		tag, structName = formIndirect, t.Name+"_request_indirect"
 	}
-	sh.bind(sh.fields[1], schema.Source{Kind: schema.FromConst, Const: tag})
+	sh.bind(sh.fields[1], schema.Source{Kind: schema.FromConst, Const: schema.Num(tag)})
 	sh.bind(sh.fields[2], schema.Source{Kind: schema.FromID})
 	for _, p := range t.Params {
 		if p.Bulk == nil {
@@ -227,7 +227,7 @@ func (c *chooser) message(d *syntax.Message, doc string) {
 	}
 	sh := &shape{fields: c.requestHead()}
 	sh.match(op)
-	sh.bind(sh.fields[1], schema.Source{Kind: schema.FromConst, Const: formDirect})
+	sh.bind(sh.fields[1], schema.Source{Kind: schema.FromConst, Const: schema.Num(formDirect)})
 	sh.bind(sh.fields[2], schema.Source{Kind: schema.FromID})
 	for _, p := range m.Params {
 		sh.value(p)

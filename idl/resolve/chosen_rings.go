@@ -54,7 +54,7 @@ func (c *chooser) makeEvents(channel *schema.Key) {
 // key makes one of the ring's keys.
 func (c *chooser) key(in schema.Side, name, doc string, t schema.Type) *schema.Key {
 	p := c.r.p
-	if prev := p.KeyIn(in, name); prev != nil {
+	if prev := c.r.keyIn(in, name); prev != nil {
 		c.r.diags.Add(diag.DuplicateName, prev.Pos, "the compiler publishes its rings by `%s`", name).
 			Because("the file draws no ring of its own").Try("remove this key")
 	}
@@ -63,7 +63,7 @@ func (c *chooser) key(in schema.Side, name, doc string, t schema.Type) *schema.K
 	if in == schema.Back {
 		k.By = schema.InitWait
 	}
-	p.Keys = append(p.Keys, k)
+	c.r.addKey(k)
 	return k
 }
 
@@ -72,7 +72,7 @@ func (c *chooser) versionKeys() {
 	front := c.key(schema.Front, "version", doc, schema.Type{Size: 4})
 	back := c.key(schema.Back, "version", doc, schema.Type{Size: 4})
 	for _, k := range []*schema.Key{front, back} {
-		k.Rule, k.Default = schema.Minimum, &schema.KeyDefault{Number: 1}
+		k.Rule, k.Default = schema.Minimum, &schema.KeyDefault{Number: schema.Num(1)}
 	}
 	front.Peer, back.Peer = back, front
 }

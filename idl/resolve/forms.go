@@ -58,19 +58,22 @@ func (r *resolver) formOf(item *syntax.BodyItem, ring *schema.Ring, params []*sc
 }
 
 func (r *resolver) slotNamed(n *syntax.Name, slots []*schema.Slot, ring *schema.Ring) *schema.Slot {
-	var names []string
 	for _, s := range slots {
 		if s.Struct.Name == n.Text {
 			return s
 		}
-		names = append(names, s.Struct.Name)
 	}
-	r.unknown(n, "such struct in the slots of "+ring.Name+":", names)
+	r.unknown(n, "such struct in the slots of "+ring.Name+":", func() (names []string) {
+		for _, s := range slots {
+			names = append(names, s.Struct.Name)
+		}
+		return names
+	})
 	return nil
 }
 
 func (r *resolver) limitKey(s *syntax.Str) *schema.Key {
-	k := r.p.KeyIn(schema.Back, s.Value())
+	k := r.keyIn(schema.Back, s.Value())
 	if k == nil {
 		r.unknownAt(s.Span(), s.Value(), "key of the back", r.keyNames(schema.Back))
 		return nil

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/schema"
 	"github.com/xenidc/idc/idl/syntax"
 )
 
@@ -10,19 +11,21 @@ func (r *resolver) since(v *syntax.Value, frozen bool, owner string) int {
 	if v == nil {
 		return 0
 	}
-	n, _ := r.number(v, nil)
+	n := r.number(v, nil)
 	switch {
+	case n.bad:
+		return 0
 	case frozen || r.p.Frozen:
 		if !frozen {
 			owner = r.p.Name
 		}
 		r.diags.Add(diag.FrozenGrows, v.Span(), "`%s` is frozen and can't grow", owner).
 			Because("peers that are older than the addition would misread it").Try("remove `since`, or `frozen`")
-	case n < 1 || n > int64(r.p.Version):
+	case !n.In(schema.Num(1), schema.Num(int64(r.p.Version))):
 		r.diags.Add(diag.BadSince, v.Span(), "there is no version %d", n).
-			Because("%s", versionText(r.p.Version)).Try("write `protocol %s version %d`, or a version up to that", r.p.Name, max(n, 1))
+			Because("%s", versionText(r.p.Version)).Try("write `protocol %s version %d`, or a version up to that", r.p.Name, max(n.Int64(), 1))
 	}
-	return int(max(0, min(n, 1<<15)))
+	return int(max(0, min(n.Int64(), 1<<15)))
 }
 
 func versionText(v int) string {

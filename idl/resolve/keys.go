@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func (r *resolver) keys() {
 		}
 		for _, item := range d.Keys.Items {
 			if k := r.key(block, item); k != nil {
-				r.p.Keys = append(r.p.Keys, k)
+				r.addKey(k)
 				later = append(later, pending{k, item})
 			}
 		}
@@ -37,8 +36,28 @@ func (r *resolver) keys() {
 		for _, a := range l.item.Attrs {
 			r.keyRelation(l.key, a)
 		}
+	}
+	cycles := map[*schema.Key]progress{}
+	for _, l := range later {
+		r.keyCycle(l.key, cycles)
 		r.keyComplete(l.key)
 	}
+}
+
+// keyPlace is where a key is.
+type keyPlace struct {
+	in   schema.Side
+	name string
+}
+
+func (r *resolver) addKey(k *schema.Key) {
+	r.p.Keys = append(r.p.Keys, k)
+	r.keyIndex[keyPlace{k.In, k.Name}] = k
+}
+
+// keyIn finds a key in a side's directory, or nil.
+func (r *resolver) keyIn(in schema.Side, name string) *schema.Key {
+	return r.keyIndex[keyPlace{in, name}]
 }
 
 // keyBlock is what all keys of a block share.
@@ -76,7 +95,7 @@ func (r *resolver) side(n *syntax.Name, allowed ...schema.Side) (schema.Side, bo
 		}
 		names = append(names, string(s))
 	}
-	r.unknown(n, "side", names)
+	r.unknown(n, "side", oneOf(names...))
 	return "", false
 }
 
@@ -89,7 +108,7 @@ func (r *resolver) state(n *syntax.Name) schema.State {
 		}
 		names = append(names, string(s))
 	}
-	r.unknown(n, "state", names)
+	r.unknown(n, "state", oneOf(names...))
 	return schema.Connected
 }
 
@@ -102,17 +121,59 @@ func (r *resolver) key(block schema.Key, item *syntax.Key) *schema.Key {
 			Try("correct the name")
 		return nil
 	}
-	if prev := r.p.KeyIn(k.In, k.Name); prev != nil {
+	if prev := r.keyIn(k.In, k.Name); prev != nil {
 		r.diags.Add(diag.DuplicateName, k.Pos, "the %s's directory has `%s` already", k.In, k.Name).
 			Note(prev.Pos, "declared here first").Because("an entry of the store has one meaning").Try("remove one of them")
 		return nil
 	}
 	r.keyType(&k, item.Type)
+	seen := map[string]bool{}
+	kept := item.Attrs[:0:0]
 	for _, a := range item.Attrs {
+		if kind := attrKind(a); seen[kind] {
+			r.twice(syntax.At(a.Pos, 1), kind)
+			continue
+		} else {
+			seen[kind] = true
+		}
+		kept = append(kept, a)
 		r.keyAttr(&k, a)
 	}
+	item.Attrs = kept
 	return &k
 }
+
+// attrKind is what an attribute says: a key has one of each kind.
+func attrKind(a *syntax.KeyAttr) string {
+	switch {
+	case a.Default != nil:
+		return "`default`"
+	case a.Optional:
+		return "`optional`"
+	case a.Deprecated:
+		return "`deprecated`"
+	case a.Both, a.Minimum:
+		return "a rule"
+	case a.By != nil:
+		return "`by`"
+	case a.PerQueue:
+		return "`per queue`"
+	case a.Each != nil:
+		return "`each`"
+	case a.Since != nil:
+		return "`since`"
+	}
+	return "a bound"
+}
+
+// twice complains about something that is said again.
+func (r *resolver) twice(at diag.Span, what string) {
+	r.diags.Add(diag.BadModifier, at, "%s is there twice", what).
+		Because("only one of them could count").Try("remove one of them")
+}
+
+// goodName tells whether a name may be a directory of the store.
+func goodName(name string) bool { return goodKey(name) && !strings.ContainsAny(name, "/%") }
 
 // goodKey follows the store's rules for paths (docs/misc/xenstore.txt).
 func goodKey(name string) bool {
@@ -129,6 +190,10 @@ func (r *resolver) keyType(k *schema.Key, d *syntax.KeyType) {
 	k.Type, k.Form = &schema.Type{Kind: schema.String}, schema.Text
 	if d.OneOf != nil {
 		for _, s := range d.OneOf {
+			if slices.Contains(k.OneOf, s.Value()) {
+				r.diags.Add(diag.DuplicateValue, s.Span(), "`%s` is there already", s.Value()).
+					Because("each value is listed once").Try("remove one of them")
+			}
 			k.OneOf = append(k.OneOf, s.Value())
 		}
 		return
@@ -189,37 +254,46 @@ func (r *resolver) keyAttr(k *schema.Key, a *syntax.KeyAttr) {
 		k.Since = r.since(a.Since, false, "")
 	case a.Default != nil && a.Default.As == nil:
 		r.keyLiteral(k, a.Default)
-	case a.Range != nil:
-		r.keyNumeric(k, a.Range.First.Span())
-		first, last := r.keyNumber(k, a.Range.First), int64(math.MaxInt64)
-		if n := a.Range.Last.Number; n != nil {
-			last = r.keyNumber(k, n)
-			r.within(n.Span(), "the end of a range", last, first, math.MaxInt64)
+	case a.Range != nil && r.keyNumeric(k, a.Range.First.Span()):
+		r.keyRange(k, a.Range)
+	case a.UpTo != nil && a.UpTo.Number != nil && r.keyNumeric(k, a.UpTo.Number.Span()):
+		if last, ok := r.keyNumber(k, a.UpTo.Number); ok {
 			k.Max = &last
 		}
+	}
+}
+
+func (r *resolver) keyRange(k *schema.Key, d *syntax.KeyRange) {
+	if first, ok := r.keyNumber(k, d.First); ok {
 		k.Min = &first
-	case a.UpTo != nil && a.UpTo.Number != nil:
-		last := r.keyNumber(k, a.UpTo.Number)
+	}
+	if d.Last.Number == nil {
+		return
+	}
+	if last, ok := r.keyNumber(k, d.Last.Number); ok {
 		k.Max = &last
-		r.keyNumeric(k, a.UpTo.Number.Span())
+		if k.Min != nil && last.Cmp(*k.Min) < 0 {
+			r.diags.Add(diag.OutOfRange, d.Last.Number.Span(), "the range %d to %d is empty", *k.Min, last).
+				Because("the lesser number comes first").Try("write `%d to %d`", last, *k.Min)
+			k.Min, k.Max = nil, nil
+		}
 	}
 }
 
-func (r *resolver) keyNumber(k *schema.Key, v *syntax.Value) int64 {
-	n, unit := r.number(v, k.Type.Enum)
-	r.sameUnit(v.Span(), unit, k.Type.Unit)
-	if k.Type.Scalar() {
-		r.fits(v.Span(), n, k.Type.Size, k.Type.Signed)
-	}
-	return n
+// keyNumber evaluates a number that a key may have, and tells whether it may.
+func (r *resolver) keyNumber(k *schema.Key, v *syntax.Value) (schema.Number, bool) {
+	n := r.number(v, k.Type.Enum)
+	r.sameUnit(v.Span(), n.unit, k.Type.Unit)
+	return n.Number, !n.bad && (!k.Type.Scalar() || r.fits(v.Span(), n, k.Type.Size, k.Type.Signed))
 }
 
+// keyNumeric complains unless a key has bounds.
 func (r *resolver) keyNumeric(k *schema.Key, at diag.Span) bool {
-	if k.Form == schema.Decimal || k.Form == schema.Hex {
+	if k.Form == schema.Decimal {
 		return true
 	}
 	r.diags.Add(diag.KeyValue, at, "`%s` isn't a number", k.Name).Note(k.Pos, "declared here").
-		Because("only a number has bounds").Try("remove the bound, or make it a number")
+		Because("only a decimal number has bounds, and this is spelled as %s", k.Form).Try("remove the bound, or make it a number")
 	return false
 }
 
@@ -229,12 +303,15 @@ func (r *resolver) keyLiteral(k *schema.Key, d *syntax.KeyDefault) {
 	case k.Form == schema.Text && d.Text != nil:
 		k.Default.Text = d.Text.Value()
 		if k.OneOf != nil && !slices.Contains(k.OneOf, k.Default.Text) {
-			r.unknownAt(d.Text.Span(), k.Default.Text, "value of "+k.Name, k.OneOf)
+			r.unknownAt(d.Text.Span(), k.Default.Text, "value of "+k.Name, oneOf(k.OneOf...))
 		}
 	case k.Form != schema.Text && k.Form != schema.HexPair && d.Number != nil:
-		k.Default.Number = r.keyNumber(k, d.Number)
+		n, ok := r.keyNumber(k, d.Number)
+		if k.Default.Number = n; !ok {
+			k.Default = nil // and that has been said
+		}
 		if k.Form == schema.Flag {
-			r.within(d.Number.Span(), "a flag", k.Default.Number, 0, 1)
+			r.within(d.Number.Span(), "a flag", value{Number: n, bad: !ok}, 0, 1)
 		}
 	default:
 		r.diags.Add(diag.KeyValue, syntax.At(d.Pos, 1), "this default is no value of `%s`", k.Name).Note(k.Pos, "declared here").
@@ -246,9 +323,8 @@ func (r *resolver) keyLiteral(k *schema.Key, d *syntax.KeyDefault) {
 func (r *resolver) keyRelation(k *schema.Key, a *syntax.KeyAttr) {
 	switch {
 	case a.Default != nil && a.Default.As != nil:
-		if other := r.keyAnywhere(k, a.Default.As); other != nil && r.sameKeyType(k, other, a.Default.As) {
+		if other := r.defaultKey(k, a.Default.As); other != nil {
 			k.Default = &schema.KeyDefault{Key: other}
-			r.keyCycle(k, a.Default.As)
 		}
 	case a.UpTo != nil && a.UpTo.Key != nil:
 		k.MaxKey = r.maxKey(k, a.UpTo.Key)
@@ -266,7 +342,7 @@ func (r *resolver) keyRelation(k *schema.Key, a *syntax.KeyAttr) {
 // keyAnywhere finds a key by name, in k's directory first.
 func (r *resolver) keyAnywhere(k *schema.Key, s *syntax.Str) *schema.Key {
 	for _, side := range []schema.Side{k.In, otherSide(k.In)} {
-		if other := r.p.KeyIn(side, s.Value()); other != nil {
+		if other := r.keyIn(side, s.Value()); other != nil {
 			return other
 		}
 	}
@@ -282,13 +358,15 @@ func otherSide(s schema.Side) schema.Side {
 }
 
 // keyNames lists the keys in a directory, or in both.
-func (r *resolver) keyNames(in schema.Side) (names []string) {
-	for _, k := range r.p.Keys {
-		if in == "" || k.In == in {
-			names = append(names, k.Name)
+func (r *resolver) keyNames(in schema.Side) func() []string {
+	return func() (names []string) {
+		for _, k := range r.p.Keys {
+			if in == "" || k.In == in {
+				names = append(names, k.Name)
+			}
 		}
+		return names
 	}
-	return names
 }
 
 func (r *resolver) sameKeyType(k, other *schema.Key, s *syntax.Str) bool {
@@ -304,16 +382,66 @@ func (r *resolver) sameKeyType(k, other *schema.Key, s *syntax.Str) bool {
 	return true
 }
 
-func (r *resolver) keyCycle(k *schema.Key, s *syntax.Str) {
-	slow := k
-	for n := 0; slow != nil && slow.Default != nil && n <= len(r.p.Keys); n++ {
-		if slow = slow.Default.Key; slow == k {
-			r.diags.Add(diag.Cycle, s.Span(), "the default of `%s` is its own", k.Name).
+// keyCycle complains about defaults that lead back to where they start.
+func (r *resolver) keyCycle(k *schema.Key, seen map[*schema.Key]progress) {
+	var path []*schema.Key
+	for at := k; at.Default != nil && at.Default.Key != nil && seen[at] != done; at = at.Default.Key {
+		if seen[at] == begun {
+			r.diags.Add(diag.Cycle, at.Pos, "the default of `%s` is its own", at.Name).
 				Because("when all of these keys are absent, none has a value").Try("give one a number")
-			k.Default = &schema.KeyDefault{}
-			return
+			at.Default = &schema.KeyDefault{}
+			break
 		}
+		seen[at] = begun
+		path = append(path, at)
 	}
+	for _, at := range path {
+		seen[at] = done
+	}
+}
+
+// defaultKey finds the key whose value an absent key has.
+func (r *resolver) defaultKey(k *schema.Key, s *syntax.Str) *schema.Key {
+	other := r.keyAnywhere(k, s)
+	switch {
+	case other == nil || !r.sameKeyType(k, other, s):
+		return nil
+	case other.In != k.In || other.From != k.From:
+		r.diags.Add(diag.KeyPlace, s.Span(), "`%s` and `%s` aren't written by the same side into the same directory", k.Name, other.Name).
+			Note(other.Pos, "declared here").Because("who reads one may not know the other yet").Try("name another key of the %s", k.From)
+		return nil
+	case other.Deprecated && !k.Deprecated:
+		r.relied(s.Span(), other)
+		return nil
+	}
+	least, most := keyBounds(k)
+	if low, high := keyBounds(other); k.Form == schema.Decimal && (low.Cmp(least) < 0 || high.Cmp(most) > 0) {
+		r.diags.Add(diag.KeyValue, s.Span(), "`%s` can't always be as `%s`", k.Name, other.Name).Note(other.Pos, "declared here").
+			Because("one is from %d to %d, the other from %d to %d", least, most, low, high).Try("give both the same bounds")
+		return nil
+	}
+	return other
+}
+
+// relied complains that something relies on a deprecated key.
+func (r *resolver) relied(at diag.Span, k *schema.Key) {
+	r.diags.Add(diag.KeyValue, at, "`%s` is deprecated", k.Name).Note(k.Pos, "declared here").
+		Because("a deprecated key is understood, and nothing relies on it").Try("name another key, or remove `deprecated`")
+}
+
+// keyBounds is the least and the greatest number that a key may have.
+func keyBounds(k *schema.Key) (least, most schema.Number) {
+	if k.Form == schema.Flag {
+		return schema.Number{}, schema.Num(1)
+	}
+	least, most = schema.Range(max(k.Type.Size, 1), k.Type.Signed)
+	if k.Min != nil {
+		least = *k.Min
+	}
+	if k.Max != nil {
+		most = *k.Max
+	}
+	return least, most
 }
 
 func (r *resolver) maxKey(k *schema.Key, s *syntax.Str) *schema.Key {
@@ -324,8 +452,11 @@ func (r *resolver) maxKey(k *schema.Key, s *syntax.Str) *schema.Key {
 	return other
 }
 
+// mostIndex is the highest number in a row of keys.
+const mostIndex = 1 << 16
+
 func (r *resolver) each(k *schema.Key, d *syntax.KeyRange) {
-	k.First, _ = r.number(d.First, nil)
+	k.First = r.within(d.First.Span(), "the first index", r.number(d.First, nil), 0, mostIndex)
 	if !strings.Contains(k.Name, "%u") {
 		r.diags.Add(diag.KeyName, d.First.Span(), "`%s` has no number in it", k.Name).Note(k.Pos, "declared here").
 			Because("`each` numbers the keys of a row").Try("put `%%u` into the name")
@@ -333,8 +464,7 @@ func (r *resolver) each(k *schema.Key, d *syntax.KeyRange) {
 	}
 	switch {
 	case d.Last.Key == nil:
-		last, _ := r.number(d.Last.Number, nil)
-		k.LastIndex = r.within(d.Last.Number.Span(), "the last index", last, k.First, 1<<16)
+		k.LastIndex = r.within(d.Last.Number.Span(), "the last index", r.number(d.Last.Number, nil), max(k.First, 1), mostIndex)
 	default:
 		other := r.keyAnywhere(k, d.Last.Key)
 		if other != nil && other.Form != schema.Decimal {
@@ -347,7 +477,7 @@ func (r *resolver) each(k *schema.Key, d *syntax.KeyRange) {
 
 func (r *resolver) keyRule(k *schema.Key, a *syntax.KeyAttr, rule schema.Rule) {
 	at := syntax.At(a.Pos, len(rule))
-	peer := r.p.KeyIn(otherSide(k.In), k.Name)
+	peer := r.keyIn(otherSide(k.In), k.Name)
 	switch {
 	case peer == nil:
 		r.diags.Add(diag.KeyRule, at, "the other side has no `%s`", k.Name).
@@ -370,4 +500,29 @@ func (r *resolver) keyComplete(k *schema.Key) {
 		r.diags.Add(diag.KeyPlace, k.Pos, "`%s` can't be per queue", k.Name).
 			Because("only the front publishes queues").Try("remove `per queue`")
 	}
+	if d := k.Default; d != nil && d.Key == nil && k.Form == schema.Decimal {
+		r.defaultFits(k)
+	}
+}
+
+// defaultFits checks a default against what the key may be.
+func (r *resolver) defaultFits(k *schema.Key) {
+	n := k.Default.Number
+	if least, most := keyBounds(k); !n.In(least, most) {
+		r.diags.Add(diag.KeyValue, k.Pos, "`%s` can't be %d by default", k.Name, n).
+			Because("it is from %d to %d", least, most).Try("correct the default, or the bound")
+		return
+	}
+	switch t := k.Type; {
+	case t.Kind == schema.EnumOf && !t.Enum.Open && !hasValue(t.Enum, n):
+		r.diags.Add(diag.KeyValue, k.Pos, "%d is no value of `%s`", n, t.Enum.Name).Note(t.Enum.Pos, "declared here").
+			Because("a closed enum has the values that it lists").Try("write one of these, or `open enum`")
+	case t.Kind == schema.BitsOf && !t.Bits.Open && n.Bits()&^t.Bits.Mask() != 0:
+		r.diags.Add(diag.KeyValue, k.Pos, "%d sets bits that `%s` doesn't have", n, t.Bits.Name).Note(t.Bits.Pos, "declared here").
+			Because("bits without a name are zero").Try("write another default, or `open bits`")
+	}
+}
+
+func hasValue(e *schema.Enum, n schema.Number) bool {
+	return slices.ContainsFunc(e.Values, func(v *schema.EnumValue) bool { return v.Value == n })
 }

@@ -17,9 +17,10 @@ func (r *resolver) layout(s *schema.Struct) {
 				continue
 			}
 			own := r.align(f.Type, a)
-			end = roundUp(end, own)
 			if item := r.origin[f]; item != nil && item.At != nil {
 				end = r.placed(f, item.At, end, own, a)
+			} else {
+				end = roundUp(end, own)
 			}
 			f.Offset[a], f.Size[a] = end, r.size(f.Type, a)
 			end, align = end+f.Size[a], max(align, own)
@@ -39,23 +40,37 @@ func (r *resolver) tooLarge(s *schema.Struct) {
 
 // placed honours `at`.
 func (r *resolver) placed(f *schema.Field, at *syntax.Value, end, align int, a schema.ABI) int {
-	n, _ := r.number(at, nil)
-	if r.misplaced[f] {
-		return end
+	v, known := r.offsets[f]
+	if !known {
+		v = r.number(at, nil)
+		r.offsets[f] = v
 	}
-	r.misplaced[f] = true // unless it isn't
+	if v.bad || r.misplaced[f] {
+		return roundUp(end, align)
+	}
+	if !r.speaks(a) && v.In(schema.Num(int64(end)), schema.Num(maxStruct)) {
+		return int(v.Int64())
+	}
+	r.misplaced[f] = r.speaks(a) // unless it isn't
 	switch {
-	case n < int64(end) || n > maxStruct:
-		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, n).
-			Because("on %s the fields before it reach to %d", a, end).Try("write `at %d` or more", end)
-		return end
-	case n%int64(align) != 0:
-		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, n).
-			Because("on %s its alignment is %d", a, align).Try("write a multiple of %d", align)
-		return end
+	case !r.speaks(a):
+		return roundUp(end, align)
+	case !v.In(schema.Num(int64(end)), schema.Num(maxStruct)):
+		d := r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, v)
+		if v.Cmp(schema.Num(maxStruct)) > 0 {
+			d.Because("no struct is larger than %d bytes", maxStruct).Try("write `at %d`", roundUp(end, align))
+		} else {
+			d.Because("on %s the fields before it reach to %d", a, end).Try("write `at %d` or more", roundUp(end, align))
+		}
+		return roundUp(end, align)
+	case v.Int64()%int64(align) != 0:
+		r.diags.Add(diag.BadOffset, at.Span(), "`%s` can't be at %d", f.Name, v).
+			Because("on %s its alignment is %d", a, align).
+			Try("write `at %d`, or another multiple of %d", roundUp(int(v.Int64()), align), align)
+		return roundUp(end, align)
 	}
 	delete(r.misplaced, f)
-	return int(n)
+	return int(v.Int64())
 }
 
 // exists tells whether a field is there on an ABI, and checks the names once, for the first ABI.
@@ -68,7 +83,7 @@ func (r *resolver) exists(f *schema.Field, a schema.ABI) bool {
 	for _, n := range item.On {
 		abi, ok := schema.ABIByName(n.Text)
 		if !ok && a == schema.X86_64 {
-			r.unknown(n, "ABI", []string{"x86_64", "x86_32", "arm"})
+			r.unknown(n, "ABI", oneOf("x86_64", "x86_32", "arm"))
 		}
 		found = found || ok && abi == a
 	}
@@ -76,9 +91,9 @@ func (r *resolver) exists(f *schema.Field, a schema.ABI) bool {
 }
 
 func (r *resolver) assertSize(s *schema.Struct, v *syntax.Value) {
-	n, _ := r.number(v, nil)
+	n := r.number(v, nil)
 	for _, a := range schema.ABIs {
-		if int64(s.Size[a]) != n && r.speaks(a) {
+		if !n.bad && schema.Num(int64(s.Size[a])) != n.Number && r.speaks(a) {
 			r.diags.Add(diag.SizeMismatch, v.Span(), "`%s` isn't %d bytes", s.Name, n).
 				Because("on %s its fields take %d", a, s.Size[a]).Try("correct the size or add a pad")
 			return

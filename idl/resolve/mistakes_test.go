@@ -154,6 +154,51 @@ func TestMistakes(t *testing.T) {
 		{"keys from back { \"a\" u32 each 1 to 4 }", "key-name"},
 		{"keys from back { \"a%u\" u32 each 1 to \"num\" }", ""},
 		{"keys from back { \"name\" string minimum }", "key-rule"},
+		// numbers are exact, whatever their size
+		{"const a = 0xffffffffffffffff\nconst b = -9223372036854775808", ""},
+		{"const a = -9223372036854775809", "out-of-range"},
+		{"const a = 0x1_0000_0000_0000_0000", "out-of-range"},
+		{"const a = 99999999999999999999999999", "out-of-range"},
+		{"const a = 0777", "bad-token"},
+		{"const a = 00", "bad-token"},
+		{"enum e u64 { a = 0xffffffffffffffff }", ""},
+		{"enum e i64 { a = 0xffffffffffffffff }", "out-of-range"},
+		{"enum e i64 { a = -9223372036854775808 }", ""},
+		{"enum e u64 { a = -1 }", "out-of-range"},
+		{"bits b u64 { a = bits 0 to 63 as big }\nenum big u64 { x = 0xffffffffffffffff }", ""},
+		{"bits b u64 { a = bits 0 to 62 as big }\nenum big u64 { x = 0xffffffffffffffff }", "out-of-range"},
+		{"union u { a u8 when 0xffffffffffffffff, b u8 when 18446744073709551615 }\nstruct s { n u64, u u by n }", "duplicate-value"},
+		{"enum e u64 { reserved 9223372036854775808 to 18446744073709551615, a = 18446744073709551614 }", "reserved-value"},
+		{"enum e u8 { reserved 1 to 20 and 5 and 7 to 9, a = 12 }", "reserved-value"},
+		{"enum e u8 { reserved 1 to 20 and 5 and 7 to 9, a = 21 }", ""},
+		{"keys from back { \"a\" u64 0 to 0xffffffffffffffff default 18446744073709551615 }", ""},
+		{"keys from back { \"a\" i64 0 to 0xffffffffffffffff }", "out-of-range"},
+		// what is said twice, or contradicts itself
+		{"keys from back { \"a\" u32 1 to 5 default 9 }", "key-value"},
+		{"keys from back { \"a\" u32 up to 5 default 9 }", "key-value"},
+		{"keys from back { \"a\" u32 default 3 default 4 }", "bad-modifier"},
+		{"keys from back { \"a\" u32 1 to 2 1 to 5 }", "bad-modifier"},
+		{"keys from back { \"a\" u32 1 to 2 up to 5 }", "bad-modifier"},
+		{"keys from back { \"a\" string optional optional }", "bad-modifier"},
+		{"keys from back { \"a\" u32 by connected by connected }", "bad-modifier"},
+		{"keys from back { \"a\" u32 5 to 1 }", "out-of-range"},
+		{"keys from back { \"a\" one of \"x\" or \"x\" }", "duplicate-value"},
+		{"keys from back { \"a\" op default 9 }", "key-value"},
+		{"keys from back { \"a\" flags default 8 }", "key-value"},
+		{"keys from back { \"a\" hex u32 1 to 2 }", "key-value"},
+		{"keys from back { \"a\" u32 1 to 5 default as \"b\", \"b\" u32 default 1 }", "key-value"},
+		{"keys from back { \"a\" u32 1 to 5 default as \"b\", \"b\" u32 2 to 5 default 2 }", ""},
+		{"keys from back { \"a\" u32 default as \"q\" }", "key-place"},
+		{"keys from back { \"a\" u32 default as \"b\", \"b\" u32 default 1 deprecated }", "key-value"},
+		{"keys from back { \"a\" u32 default as \"b\", \"b\" u32 default as \"c\", \"c\" u32 default as \"b\" }", "cycle"},
+		// a mistake is said once
+		{"const a = nothing\nenum e u8 { x = a, y = a }", "unknown-name"},
+		{"struct s { a u32[nothing], b u8 at nothing }", "missing-bound unknown-name"},
+		{"transaction f(at) { form d request { op = nothing } }", "unknown-name"},
+		{"transaction f(at) quota nothing { form d request { } }", "unknown-name"},
+		{"keys from back { \"a\" u8 1 to nothing default nothing }", "unknown-name unknown-name"},
+		{"struct s { a u8 since nothing }", "unknown-name"},
+		{"enum e u8 { reserved nothing to 5 }", "unknown-name"},
 	} {
 		_, diags := idl.Compile("t.idc", []byte(drawn+c.src+"\n"))
 		var got []string
@@ -182,6 +227,8 @@ func TestMistakesInNewProtocols(t *testing.T) {
 		{"transaction f(a bulk from front up to 1 GiB)", "out-of-range"},
 		{"transaction f(a bytes up to 5000)", "slot-size"},
 		{"transaction f(a u8) number 70000", "out-of-range"},
+		{"transaction f(a u8) number 65535\ntransaction g(a u8)", "out-of-range"},
+		{"reserved 2 to 0xffffffffffffffff\ntransaction f(a u8)\ntransaction g(a u8)", "out-of-range"},
 		{"transaction f(a u8) number 1\ntransaction g(a u8) number 1", "duplicate-value"},
 		{"reserved 2\ntransaction f(a u8) number 2", "reserved-value"},
 		{"enum operation u8 { a = 1 }\ntransaction f(a u8)", "duplicate-name"},
@@ -222,5 +269,34 @@ func TestOperationNumbers(t *testing.T) {
 	}
 	if diff := cmp.Diff("a=1 b=4 c=5 d=7 e=40 f=41", strings.Join(got, " ")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is said about a mistake is true, and helps.
+func TestAdvice(t *testing.T) {
+	for _, c := range []struct{ src, message, cause, fix string }{
+		{"struct s { a int }", "there is no type `int`", "the types of numbers are u8 to u64 and i8 to i64", "write `i32`"},
+		{"struct s { a uint32 }", "there is no type `uint32`", "the types of numbers are u8 to u64 and i8 to i64", "write `u32`"},
+		{"struct s { a float }", "there is no type `float`", "there are no fractions: two machines must agree on every bit, so send a number of a unit that is small enough", "write `i64`"},
+		{"struct s { a u33 }", "there is no type `u33`", "nothing of that name is declared", "write `u32`, or declare `u33`"},
+		{"struct s { a string }", "nothing says how long this may become", "memory is reserved before anything is sent, and a peer mustn't choose how much", "write `string up to 64`, or the greatest length that it needs"},
+		{"struct s { a u8, b u32 at 1 }", "`b` can't be at 1", "on x86_64 its alignment is 4", "write `at 4`, or another multiple of 4"},
+		{"struct s { a u16, b u32 at 1 }", "`b` can't be at 1", "on x86_64 the fields before it reach to 2", "write `at 4` or more"},
+		{"enum e u64 { a = 0xffffffffffffffff, b = 18446744073709551615 }", "18446744073709551615 is `a` already", "a receiver couldn't tell them apart", "give `b` a number of its own"},
+		{"enum e i64 { a = 0x8000000000000000 }", "9223372036854775808 doesn't fit", "the type holds -9223372036854775808 to 9223372036854775807", "write a number in that range, or use a wider type"},
+		{"const x = 0777", "`0777` is not a number", "a number that begins with 0 is octal in C, and decimal elsewhere", "write `777`, or hexadecimal after `0x`"},
+		{"transaction f(at) { form d request { zz = 1 } }", "there is no field of request `zz`", "what could stand here is `op`, `flags`, `n`, `id`, `at`, `len`, `more`, `other`, `seg`", "write one of these"},
+		{"transaction f(at) { form d request { op = q } }", "there is no value of op `q`", "nothing here has that name", "write `a`"},
+		{"keys from back by nowhere { }", "there is no state `nowhere`", "what could stand here is `initialising`, `init_wait`, `initialised`, `connected`", "write one of these"},
+	} {
+		_, diags := idl.Compile("t.idc", []byte(drawn+c.src+"\n"))
+		list := diags.Items()
+		if len(list) != 1 {
+			t.Errorf("%s: %v", c.src, diags.Err())
+			continue
+		}
+		if d := list[0]; d.Message != c.message || d.Cause != c.cause || d.Fix != c.fix {
+			t.Errorf("%s\n%s\nbecause %s\nfix: %s", c.src, d.Message, d.Cause, d.Fix)
+		}
 	}
 }

@@ -16,6 +16,7 @@ type symbol struct {
 	kind string // as the language calls it
 	decl *syntax.Decl
 	busy bool // a constant being computed
+	bad  bool // a constant whose value isn't known; that has been said
 
 	constant *schema.Const
 	unit     *schema.Unit
@@ -133,24 +134,57 @@ func (r *resolver) mods(d *syntax.Decl, kind string, allowed ...string) map[stri
 }
 
 // unknown complains about a name that means nothing, and offers the nearest that does.
-func (r *resolver) unknown(n *syntax.Name, kind string, known []string) {
+func (r *resolver) unknown(n *syntax.Name, kind string, known func() []string) {
 	r.unknownAt(n.Span(), n.Text, kind, known)
 }
 
-func (r *resolver) unknownAt(at diag.Span, text, kind string, known []string) {
+// unknownAt is unknown for what isn't a name. known lists what could stand there, if that can be listed; kind says what it is.
+func (r *resolver) unknownAt(at diag.Span, text, kind string, known func() []string) {
 	if r.excused(text, kind) {
 		return
 	}
 	d := r.diags.Add(diag.UnknownName, at, "there is no %s `%s`", kind, text)
-	switch near := nearest(text, known); {
-	case near != "":
+	if r.diags.Full() {
+		return // nobody will see what is nearest
+	}
+	var list []string
+	if known != nil {
+		list = known()
+	}
+	r.offer(d, text, kind, list)
+}
+
+// offer says what could have been meant by a name that means nothing.
+func (r *resolver) offer(d *diag.Diagnostic, text, kind string, list []string) {
+	meant, why := foreign(text)
+	near, declare := nearest(text, list), declarable(kind)
+	switch {
+	case kind == "type" && why != "":
+		d.Because("%s", why).Try("write `%s`", meant)
+	case near != "" && declare:
 		d.Because("nothing of that name is declared").Try("write `%s`, or declare `%s`", near, text)
-	case len(known) > 0 && len(known) <= 12:
-		d.Because("what could stand here is `%s`", strings.Join(known, "`, `")).Try("write one of these")
-	default:
+	case near != "":
+		d.Because("nothing here has that name").Try("write `%s`", near)
+	case len(list) > 0 && len(list) <= 12:
+		d.Because("what could stand here is `%s`", strings.Join(list, "`, `")).Try("write one of these")
+	case declare:
 		d.Because("nothing of that name is declared").Try("declare it, or correct the name")
+	default:
+		d.Because("nothing here has that name").Try("correct the name")
 	}
 }
+
+// declarable tells whether a protocol file can declare a thing of some kind.
+func declarable(kind string) bool {
+	switch kind {
+	case "type", "constant", "unit", "enum", "struct", "segment", "ring", "key", "key of the front", "key of the back":
+		return true
+	}
+	return false
+}
+
+// oneOf is a list of what could stand somewhere that is always the same.
+func oneOf(names ...string) func() []string { return func() []string { return names } }
 
 // excused tells whether the name may be missing only because its declaration couldn't be parsed.
 func (r *resolver) excused(text, kind string) bool {
@@ -199,7 +233,13 @@ func distance(a, b string, limit int) int {
 func (r *resolver) find(n *syntax.Name, kind string, ok func(*symbol) bool) *symbol {
 	s := r.symbols[n.Text]
 	if s == nil {
-		r.unknown(n, kind, r.known(ok))
+		r.unknown(n, kind, func() []string {
+			names := r.known(ok)
+			if kind == "type" {
+				names = append(names, slices.Sorted(maps.Keys(builtins))...)
+			}
+			return names
+		})
 		return nil
 	}
 	if !ok(s) {

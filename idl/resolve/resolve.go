@@ -30,9 +30,12 @@ type resolver struct {
 	building  map[*schema.Struct]progress
 	unions    map[*schema.Union]progress
 	rings     []*ringParts
-	calls     map[string]diag.Span   // transactions and messages by name
-	misplaced map[*schema.Field]bool // whose offset has been complained about
-	drawn     *diag.Span             // the first ring that the file draws itself
+	enumNames map[*schema.Enum]map[string]*schema.EnumValue
+	keyIndex  map[keyPlace]*schema.Key
+	calls     map[string]diag.Span    // transactions and messages by name
+	offsets   map[*schema.Field]value // that `at` gives
+	misplaced map[*schema.Field]bool  // whose offset has been complained about
+	drawn     *diag.Span              // the first ring that the file draws itself
 }
 
 // progress guards against structs that contain themselves.
@@ -51,8 +54,11 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 		origin:    map[*schema.Field]*syntax.Field{},
 		building:  map[*schema.Struct]progress{},
 		unions:    map[*schema.Union]progress{},
+		enumNames: map[*schema.Enum]map[string]*schema.EnumValue{},
+		keyIndex:  map[keyPlace]*schema.Key{},
 		calls:     map[string]diag.Span{},
 		misplaced: map[*schema.Field]bool{},
+		offsets:   map[*schema.Field]value{},
 	}
 	r.header()
 	r.names()
@@ -117,8 +123,7 @@ func (r *resolver) headerDecl(d *syntax.Decl) {
 	mods := r.mods(d, "protocol", "frozen")
 	p.Name, p.Doc, p.Pos, p.Frozen = d.Protocol.Name.Text, syntax.DocText(d.Doc), d.Protocol.Name.Span(), mods["frozen"]
 	if v := d.Protocol.Version; v != nil {
-		n, _ := r.number(v, nil)
-		p.Version = int(r.within(v.Span(), "the version", n, 1, 1<<15))
+		p.Version = int(r.within(v.Span(), "the version", r.number(v, nil), 1, 1<<15))
 	}
 }
 
@@ -144,7 +149,7 @@ func (r *resolver) abis() {
 		at := d.ABI.Name.Span()
 		abi, ok := schema.ABIByName(d.ABI.Name.Text)
 		if !ok {
-			r.unknown(d.ABI.Name, "ABI", []string{"x86_64", "x86_32", "arm"})
+			r.unknown(d.ABI.Name, "ABI", oneOf("x86_64", "x86_32", "arm"))
 			continue
 		}
 		if prev, again := seen[abi]; again {

@@ -80,8 +80,7 @@ func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 		ring.Persistent = r.ringKey(item.Kept, schema.Front, schema.Bool)
 		r.ringKey(item.Kept, schema.Back, schema.Bool)
 	case item.Slot != nil:
-		n, _ := r.number(item.Slot, nil)
-		parts.slot = r.within(item.Slot.Span(), "a slot", n, 8, schema.PageSize-schema.RingHeader)
+		parts.slot = r.within(item.Slot.Span(), "a slot", r.number(item.Slot, nil), 8, schema.PageSize-schema.RingHeader)
 	case item.Pages != nil:
 		r.ringPages(ring, item.Pages)
 	case item.Queues != nil:
@@ -152,9 +151,9 @@ func (r *resolver) numbered(s *syntax.Str) {
 
 // ringKey finds a key that a ring is published by.
 func (r *resolver) ringKey(s *syntax.Str, in schema.Side, kind schema.Kind) *schema.Key {
-	k := r.p.KeyIn(in, s.Value())
+	k := r.keyIn(in, s.Value())
 	if k == nil {
-		if other := r.p.KeyIn(otherSide(in), s.Value()); other != nil {
+		if other := r.keyIn(otherSide(in), s.Value()); other != nil {
 			r.diags.Add(diag.KeyPlace, s.Span(), "`%s` is in the directory of the %s", other.Name, other.In).
 				Note(other.Pos, "declared here").Because("the %s publishes this", in).Try("move it to `keys from %s`", in)
 			return nil

@@ -159,7 +159,7 @@ func (r *resolver) path(s *schema.Struct, p *syntax.Path) *schema.Path {
 	for _, n := range p.Parts {
 		if bits != nil {
 			if out.Bits = bits.Group(n.Text); out.Bits == nil {
-				r.unknown(n, "group of bits in "+bits.Name, groupNames(bits))
+				r.unknown(n, "group of bits in "+bits.Name, func() []string { return groupNames(bits) })
 				return nil
 			}
 			bits, fields, owner = nil, nil, "a group of bits"
@@ -167,7 +167,7 @@ func (r *resolver) path(s *schema.Struct, p *syntax.Path) *schema.Path {
 		}
 		f := fieldNamed(fields, n.Text)
 		if f == nil || f.Pad {
-			r.unknown(n, "field of "+owner, fieldNames(fields))
+			r.unknown(n, "field of "+owner, func() []string { return fieldNames(fields) })
 			return nil
 		}
 		out.Fields = append(out.Fields, f)
@@ -258,7 +258,7 @@ func (r *resolver) segment(s *schema.Struct, d *syntax.Struct) {
 func (r *resolver) segmentField(s *schema.Struct, n *syntax.Name) *schema.Field {
 	f := s.Field(n.Text)
 	if f == nil {
-		r.unknown(n, "field of "+s.Name, fieldNames(s.Fields))
+		r.unknown(n, "field of "+s.Name, func() []string { return fieldNames(s.Fields) })
 		return nil
 	}
 	if f.Type.Kind != schema.Int || f.Type.Signed || f.Type.BigEndian {

@@ -78,19 +78,20 @@ func (r *resolver) typeUnit(t *schema.Type, d *syntax.Type) {
 // sized gives an array, bytes or string its capacity.
 func (r *resolver) sized(t *schema.Type, d *syntax.Type) *schema.Type {
 	counted := d.Array != nil && d.Array.Number == nil || d.Array == nil || d.Bound != nil
+	if !counted && r.uncounted(d) {
+		return nil
+	}
 	if !counted {
-		n, _ := r.number(d.Array.Number, nil)
-		t.Max = int(r.within(d.Array.Number.Span(), "a length", n, 1, maxStruct))
+		t.Max = int(r.within(d.Array.Number.Span(), "a length", r.number(d.Array.Number, nil), 1, maxStruct))
 		return t
 	}
 	if d.Bound == nil {
 		r.diags.Add(diag.MissingBound, d.Span(), "nothing says how long this may become").
 			Because("memory is reserved before anything is sent, and a peer mustn't choose how much").
-			Try("add `up to` and the greatest length")
+			Try("write `%s up to 64`, or the greatest length that it needs", typeText(d))
 		return nil
 	}
-	n, _ := r.number(d.Bound, nil)
-	t.Max = int(r.within(d.Bound.Span(), "a length", n, 1, maxStruct))
+	t.Max = int(r.within(d.Bound.Span(), "a length", r.number(d.Bound, nil), 1, maxStruct))
 	t.Count = &schema.Path{}
 	if d.Array != nil && d.Array.Number != nil && d.Array.Number.Name == nil {
 		r.diags.Add(diag.BadCount, d.Array.Number.Span(), "a number counts nothing").
@@ -98,6 +99,29 @@ func (r *resolver) sized(t *schema.Type, d *syntax.Type) *schema.Type {
 		t.Count = nil
 	}
 	return t
+}
+
+// uncounted complains about a length that is no constant: a field that counts needs a bound, too.
+func (r *resolver) uncounted(d *syntax.Type) bool {
+	p := d.Array.Path()
+	if p == nil || len(p.Parts) == 1 && (r.symbols[p.String()] != nil || r.excused(p.String(), "constant")) {
+		return false
+	}
+	r.diags.Add(diag.MissingBound, p.Span(), "nothing says how long this may become").
+		Because("`%s` is no constant, and an array that a field counts has a bound", p).
+		Try("write `%s up to 64`, or the greatest length that it needs", typeText(d))
+	return true
+}
+
+// typeText is a type as it is written, less what follows its brackets.
+func typeText(d *syntax.Type) string {
+	if d.Array == nil {
+		return d.Name.Text
+	}
+	if p := d.Array.Path(); p != nil {
+		return d.Name.Text + "[" + p.String() + "]"
+	}
+	return d.Name.Text + "[]"
 }
 
 // pages resolves what the pages behind grant references hold.

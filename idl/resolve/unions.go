@@ -87,17 +87,20 @@ func (r *resolver) tag(s *schema.Struct, f *schema.Field, p *syntax.Path) {
 
 // whens computes the values that choose each member, once per union.
 func (r *resolver) whens(u *schema.Union, e *schema.Enum) {
-	seen := map[int64]*schema.Field{}
+	seen := map[schema.Number]*schema.Field{}
 	for _, m := range u.Members {
 		m.When = nil
 		for _, v := range r.origin[m].When {
-			n, _ := r.number(v, e)
-			if prev := seen[n]; prev != nil {
+			n := r.number(v, e)
+			if n.bad {
+				continue
+			}
+			if prev := seen[n.Number]; prev != nil {
 				r.diags.Add(diag.DuplicateValue, v.Span(), "%d chooses `%s` already", n, prev.Name).
 					Note(prev.Pos, "declared here").Because("a tag chooses one member").Try("remove it from one of them")
 			}
-			seen[n] = m
-			m.When = append(m.When, n)
+			seen[n.Number] = m
+			m.When = append(m.When, n.Number)
 		}
 	}
 }

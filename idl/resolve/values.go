@@ -1,7 +1,8 @@
 package resolve
 
 import (
-	"math"
+	"math/big"
+	"strings"
 
 	"github.com/xenidc/idc/idl/diag"
 	"github.com/xenidc/idc/idl/schema"
@@ -15,8 +16,7 @@ func (r *resolver) values() {
 	}
 	for _, u := range r.p.Units {
 		if size := r.symbols[u.Name].decl.Unit.Size; size != nil {
-			n, _ := r.number(size, nil)
-			u.Bytes = r.within(size.Span(), "a unit", n, 1, 1<<30)
+			u.Bytes = r.within(size.Span(), "a unit", r.number(size, nil), 1, 1<<30)
 		}
 	}
 	for _, e := range r.p.Enums {
@@ -36,86 +36,105 @@ func (r *resolver) constant(s *symbol) *schema.Const {
 	if s.busy {
 		r.diags.Add(diag.Cycle, s.at, "`%s` is defined by itself", s.constant.Name).
 			Because("its value needs its value").Try("give it a number")
+		s.bad = true
 		return s.constant
 	}
 	s.busy = true
 	if d.Const.Unit != nil {
 		s.constant.Unit = r.unit(d.Const.Unit)
 	}
-	n, unit := r.number(d.Const.Value, nil)
-	s.constant.Value = n
+	v := r.number(d.Const.Value, nil)
+	s.constant.Value, s.bad = v.Number, s.bad || v.bad
 	if s.constant.Unit == nil {
-		s.constant.Unit = unit
-	} else if unit != nil {
-		r.sameUnit(d.Const.Value.Span(), unit, s.constant.Unit)
+		s.constant.Unit = v.unit
+	} else if v.unit != nil {
+		r.sameUnit(d.Const.Value.Span(), v.unit, s.constant.Unit)
 	}
 	s.busy, s.decl = false, nil
 	return s.constant
 }
 
+// value is a number that the file writes.
+type value struct {
+	schema.Number
+	unit *schema.Unit
+	bad  bool // it is not known, and that has been said
+}
+
 // number evaluates a number or constant. In a place of an enum's type, the names of its values count too.
-func (r *resolver) number(v *syntax.Value, in *schema.Enum) (int64, *schema.Unit) {
+func (r *resolver) number(v *syntax.Value, in *schema.Enum) value {
 	if v.Name == nil {
 		return r.literal(v)
 	}
 	if in != nil {
-		if e := in.Value(v.Name.Text); e != nil {
-			return e.Value, nil
+		if e := r.enumValueNamed(in, v.Name.Text); e != nil {
+			return value{Number: e.Value}
 		}
 		if r.symbols[v.Name.Text] == nil {
-			r.unknown(v.Name, "value of "+in.Name, valueNames(in))
-			return 0, nil
+			r.unknown(v.Name, "value of "+in.Name, func() []string { return valueNames(in) })
+			return value{bad: true}
 		}
 	}
 	s := r.find(v.Name, "constant", func(s *symbol) bool { return s.constant != nil })
 	if s == nil {
-		return 0, nil
+		return value{bad: true}
 	}
 	c := r.constant(s)
-	return c.Value, c.Unit
+	return value{c.Value, c.Unit, s.bad}
 }
 
-func (r *resolver) literal(v *syntax.Value) (int64, *schema.Unit) {
-	n, _ := syntax.ParseNumber(v.Number) // the scanner has checked it
-	scale := map[string]int64{"": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[v.Scale]
-	if scale > 1 && (n < 0 || n > math.MaxInt64/scale) {
-		r.diags.Add(diag.OutOfRange, v.Span(), "%s %s is too large", v.Number, v.Scale).
-			Because("a number has 64 bits").Try("write a smaller one")
-		return 0, nil
+// scales are the words that may follow a number.
+var scales = map[string]int64{"": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+func (r *resolver) literal(v *syntax.Value) (out value) {
+	n, err := syntax.ParseNumber(v.Number)
+	if err != nil {
+		return value{bad: true} // the scanner has said so
 	}
-	n *= scale
+	n.Mul(n, big.NewInt(scales[v.Scale]))
 	if v.Minus {
-		n = -n
+		n.Neg(n)
 	}
 	if v.Scale != "" {
-		return n, r.symbols["bytes"].unit
+		out.unit = r.symbols["bytes"].unit
 	}
-	return n, nil
+	var ok bool
+	if out.Number, ok = schema.NumOf(n); !ok {
+		text := strings.TrimSpace(v.Number + " " + v.Scale)
+		if v.Minus {
+			text = "-" + text
+		}
+		least, _ := schema.Range(8, true)
+		_, most := schema.Range(8, false)
+		r.diags.Add(diag.OutOfRange, v.Span(), "%s is too large", text).Because("a number has 64 bits, so it is from %d to %d", least, most).
+			Try("write one in that range")
+		out.bad = true
+	}
+	return out
 }
 
-// within complains unless least <= n <= most, and returns n or the nearest bound.
-func (r *resolver) within(at diag.Span, what string, n, least, most int64) int64 {
-	if n >= least && n <= most {
-		return n
+// within complains unless least <= v <= most, and returns v or the nearest bound.
+func (r *resolver) within(at diag.Span, what string, v value, least, most int64) int64 {
+	switch {
+	case v.bad:
+		return least
+	case v.In(schema.Num(least), schema.Num(most)):
+		return v.Int64()
 	}
-	r.diags.Add(diag.OutOfRange, at, "%s can't be %d", what, n).Because("it must be from %d to %d", least, most).
+	r.diags.Add(diag.OutOfRange, at, "%s can't be %d", what, v).Because("it must be from %d to %d", least, most).
 		Try("write a number in that range")
-	return max(least, min(n, most))
+	return max(least, min(v.Int64(), most))
 }
 
-// fits complains unless a scalar type can hold n.
-func (r *resolver) fits(at diag.Span, n int64, size int, signed bool) {
-	if size >= 8 {
-		return
+// fits complains unless a scalar type can hold v, and tells whether it can.
+func (r *resolver) fits(at diag.Span, v value, size int, signed bool) bool {
+	least, most := schema.Range(size, signed)
+	if v.bad || v.In(least, most) {
+		return !v.bad
 	}
-	least, most := int64(0), int64(1)<<(8*size)-1
-	if signed {
-		least, most = -(int64(1) << (8*size - 1)), int64(1)<<(8*size-1)-1
-	}
-	if n < least || n > most {
-		r.diags.Add(diag.OutOfRange, at, "%d doesn't fit", n).
-			Because("the type holds %d to %d", least, most).Try("write a smaller number or use a wider type")
-	}
+	r.diags.Add(diag.OutOfRange, at, "%d doesn't fit", v).
+		Because("the type holds %d to %d", least, most).Try("write a number in that range, or use a wider type")
+	return false
 }
 
 func (r *resolver) unit(n *syntax.Name) *schema.Unit {

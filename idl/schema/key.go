@@ -52,8 +52,8 @@ type Key struct {
 	Made       bool // the compiler added it
 	// Default is what an absent key counts as; nil with Optional unset: its absence is an error at By.
 	Default  *KeyDefault
-	Min, Max *int64 // of a number; nil: what the type holds
-	MaxKey   *Key   // the value must not exceed that key's; absent there: its default
+	Min, Max *Number // of a number; nil: what the type holds
+	MaxKey   *Key    // the value must not exceed that key's; absent there: its default
 	Rule     Rule
 	Peer     *Key // with a Rule: the key of the other side
 	By       State
@@ -66,7 +66,7 @@ type Key struct {
 
 // KeyDefault is a literal, or another key's value.
 type KeyDefault struct {
-	Number int64
+	Number Number
 	Text   string
 	Key    *Key // non-nil: the value of this key
 }

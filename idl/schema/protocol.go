@@ -108,7 +108,7 @@ type Const struct {
 	Name  string
 	Doc   string
 	Pos   diag.Span
-	Value int64
+	Value Number
 	Unit  *Unit // nil: a bare number
 }
 

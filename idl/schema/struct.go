@@ -42,7 +42,7 @@ type Field struct {
 	Pad    bool   // always zero, never shown to a driver
 	Placed bool   // by the file, with `at`
 	Since  int
-	When   []int64 // in a tagged union: the values of the tag that choose this member
+	When   []Number // in a tagged union: the values of the tag that choose this member
 	// NamesRequest marks a field that carries the id of another request in flight on the same ring (usbif's unlink_id).
 	NamesRequest bool
 	// Default is what fills the field when a form says nothing; nil: zero.

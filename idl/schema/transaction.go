@@ -107,7 +107,7 @@ const (
 // Source is a value's origin.
 type Source struct {
 	Kind  SourceKind
-	Const int64
+	Const Number
 	Value *EnumValue // the name of Const, if it has one
 	Param *Param
 	Path  *Path

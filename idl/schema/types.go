@@ -162,14 +162,14 @@ type EnumValue struct {
 	Name  string
 	Doc   string
 	Pos   diag.Span
-	Value int64
+	Value Number
 	Roles []Role
 	Since int
 }
 
 // Reserved is a range of numbers, both ends included, that must not be given to anything.
 type Reserved struct {
-	First, Last int64
+	First, Last Number
 	Doc         string
 	Pos         diag.Span
 }

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -146,9 +147,12 @@ func (s *scanner) comment(rest string) {
 func (s *scanner) number(rest string) {
 	n := span(rest, isWord)
 	if _, err := ParseNumber(rest[:n]); err != nil {
-		s.diags.Add(diag.BadToken, s.spanOf(n), "`%s` is not a number", rest[:n]).
-			Because("a number is decimal, or hexadecimal after `0x`, may hold `_` between digits, and fits 64 bits").
-			Try("write it as in `4096` or `0x1000`")
+		d := s.diags.Add(diag.BadToken, s.spanOf(n), "`%s` is not a number", rest[:n]).Because("%s", err)
+		if plain := strings.TrimLeft(rest[:n], "0_"); errors.Is(err, errOctal) && plain != "" {
+			d.Try("write `%s`, or hexadecimal after `0x`", plain)
+		} else {
+			d.Try("write it as in `4096` or `0x1000`")
+		}
 		s.emit(Number, n)
 		s.tokens[len(s.tokens)-1].Value = "1" // harmless nearly everywhere
 		return

@@ -116,7 +116,7 @@ func (g *generator) constant(t *schema.Type, s schema.Source) string {
 	case t.Kind == schema.EnumOf && s.Value != nil:
 		return g.enumValue(t.Enum, s.Value)
 	case t.Kind == schema.Bool:
-		return fmt.Sprint(s.Const != 0)
+		return fmt.Sprint(s.Const.Sign() != 0)
 	}
 	return fmt.Sprint(s.Const)
 }

@@ -121,7 +121,7 @@ func (g *generator) complete(side schema.Side, name string) {
 		case k.Default == nil || k.Type.Kind == schema.Bool:
 		case k.Default.Key != nil && !g.runtimeKey(k.Default.Key):
 			g.out.line("%s = cmp.Or(%s, %s)", v, v, convert(g, k.Default.Key, k, "k."+exported(k.Default.Key.Name)))
-		case k.Default.Number != 0 && k.Form != schema.Text && k.Min != nil && *k.Min > 0:
+		case k.Default.Number.Sign() != 0 && k.Form != schema.Text && k.Min != nil && k.Min.Sign() > 0:
 			g.out.line("%s = cmp.Or(%s, %d)", v, v, k.Default.Number)
 		case k.Default.Text != "":
 			g.out.line("%s = cmp.Or(%s, %q)", v, v, k.Default.Text)
@@ -211,11 +211,8 @@ func (g *generator) readText(k *schema.Key) string {
 	return fmt.Sprintf("r.TextIn(%q, %q%s)", k.Name, def, list)
 }
 
-func bounds(k *schema.Key) (least, most int64) {
-	most = 1<<(8*min(k.Type.Size, 7)) - 1
-	if k.Type.Signed {
-		least, most = -(most+1)/2, most/2
-	}
+func bounds(k *schema.Key) (least, most schema.Number) {
+	least, most = schema.Range(k.Type.Size, k.Type.Signed)
 	if k.Min != nil {
 		least = *k.Min
 	}

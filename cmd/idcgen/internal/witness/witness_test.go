@@ -157,11 +157,11 @@ func (h header) ringClaims(t *testing.T, r layout.Ring) (list []claim) {
 func numbers(l *layout.Layout) map[string]int64 {
 	out := map[string]int64{}
 	for _, c := range l.Constants {
-		out[c.Name] = c.Value
+		out[c.Name] = c.Value.Int64()
 	}
 	for _, e := range l.Enums {
 		for _, v := range e.Values {
-			out[e.Name+"."+v.Name] = v.Value
+			out[e.Name+"."+v.Name] = v.Value.Int64()
 		}
 		for _, r := range e.Reserved {
 			var n int64
