@@ -1,5 +1,0 @@
-//go:build !race
-
-package idl
-
-const slowdown = 1
