@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/xenidc/idc/idl/layout"
+	"github.com/xenidc/idc/internal/testenv"
 )
 
 // claim is a number of ours, under a label, and the C expression that the header must give the same value.
@@ -214,12 +215,8 @@ func compileAndRun(t *testing.T, h header, claims []claim, flag string) map[stri
 	if out, err := exec.Command("gcc", flag, "-Wall", "-o", bin, src).CombinedOutput(); err != nil {
 		t.Fatalf("the header doesn't have what idcgen says: %v\n%s", err, out)
 	}
-	out, err := exec.Command(bin).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	got := map[string]int64{}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(string(output(t, bin, flag))) {
 		label, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		var n int64
 		if _, err := fmt.Sscan(value, &n); err != nil {
@@ -228,4 +225,17 @@ func compileAndRun(t *testing.T, h header, claims []claim, flag string) map[stri
 		got[label] = n
 	}
 	return got
+}
+
+// output runs what was compiled with a flag.
+func output(t *testing.T, bin, flag string) []byte {
+	t.Helper()
+	if flag == "-m32" {
+		return testenv.Output32(t, bin)
+	}
+	out, err := exec.Command(bin).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
