@@ -54,7 +54,9 @@ type attached struct {
 }
 
 // Run serves NBD clients until it is told to end.
-func (c *attachCmd) Run(e *env) (err error) {
+func (c *attachCmd) Run(e *env) error { return e.unlessAsked(c.run(e)) }
+
+func (c *attachCmd) run(e *env) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func (c *attachCmd) Run(e *env) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	front, err := c.open(ctx, e, dom)
 	if err != nil {
-		return errors.Join(err, gone(ctx))
+		return because(ctx, err)
 	}
 	defer front.Close()
 	disk, err := blkfront.New(front)
@@ -91,7 +93,7 @@ func (c *attachCmd) Run(e *env) (err error) {
 	e.say(attached{"attached", c.Name, nbd.URI(l, c.Name), info.Size, info.SectorSize, info.ReadOnly},
 		"attached %s: %s at %s", c.Name, size(info.Size), nbd.URI(l, c.Name))
 	s := nbd.Server{Name: c.Name, Disk: disk, Logger: e.log, MaxConns: c.Clients, Grace: grace}
-	return errors.Join(s.Serve(ctx, l), gone(ctx))
+	return because(ctx, s.Serve(ctx, l))
 }
 
 // check makes sense of the flags.

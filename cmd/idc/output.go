@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// say prints a result: the text for people, or the value as a line of JSON.
+// say prints a result: the text for people, or the value as a line of JSON. Any goroutine
+// may call it: a line is written at once.
 func (e *env) say(value any, format string, args ...any) {
 	if e.json {
 		e.printJSON(value)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/xenidc/idc/runtime/idc"
 )
@@ -39,9 +38,10 @@ locked meanwhile, so that no other program writes to them. An image that is made
 is noticed within a second, or at once with SIGHUP, and front ends are told.
 
 Under a name a disk is for 'idc blk attach'. With --domain and --vdev it is a disk of that domain,
-for Linux's own driver, too; it goes when the server ends, and the server ends when the domain does. With --watch, the nodes "params" (the
-image) and "mode" (r or w) of each back end's directory say what to serve. A disk that can't be
-served gets a node "error", and is tried again when its nodes change, or with SIGHUP.
+for Linux's own driver, too; it goes when the server ends, and the server ends when the domain
+does. With --watch, the nodes "params" (the image) and "mode" (who may write has a w in it) of
+each back end's directory say what to serve; no disk waits for another. A disk that can't be
+served gets a node "error", and is tried again: at once when its nodes change or with SIGHUP.
 
 Examples:
   idc blk serve --name root root.img
@@ -69,7 +69,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 		return err
 	}
 	s := &server{env: e, cmd: c}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(e.unlessAsked(err), s.close()) }()
 	if s.dom, err = e.join("idc blk serve"); err != nil {
 		return err
 	}
@@ -79,10 +79,10 @@ func (c *serveCmd) Run(e *env) (err error) {
 	}
 	defer cancel()
 	if c.Watch {
-		return errors.Join(s.watch(ctx), gone(ctx))
+		return because(ctx, s.watch(ctx))
 	}
 	if err := s.start(ctx); err != nil {
-		return err
+		return because(ctx, err)
 	}
 	if c.Domain != nil {
 		if ctx, err = s.whileDomain(ctx, idc.DomID(*c.Domain)); err != nil {
@@ -92,21 +92,17 @@ func (c *serveCmd) Run(e *env) (err error) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	for tick := time.NewTicker(measureTime); ; {
+	for {
 		select {
 		case <-ctx.Done():
 			return gone(ctx)
-		case <-tick.C:
 		case <-hangup:
 		}
 		for _, d := range s.disks {
-			d.measure()
+			d.look()
 		}
 	}
 }
-
-// measureTime is how often an image's size is looked at.
-const measureTime = time.Second
 
 // check makes sense of the flags.
 func (c *serveCmd) check() error {
@@ -136,10 +132,12 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range disks {
-		if err := s.serve(ctx, source{name: d.name, path: d.image, readOnly: s.cmd.ReadOnly, discard: true}); err != nil {
+	for _, n := range disks {
+		d, err := s.serve(ctx, source{name: n.name, path: n.image, readOnly: s.cmd.ReadOnly, discard: true})
+		if err != nil {
 			return err
 		}
+		s.disks = append(s.disks, d)
 	}
 	return nil
 }

@@ -31,14 +31,6 @@ type server struct {
 	remove func() error // takes back the nodes that we made; nil if none
 }
 
-// source says what is to be served.
-type source struct {
-	name, path        string
-	readOnly, discard bool
-	cdrom             bool
-	at                *idc.Assignment // nil for a name
-}
-
 // disk is an image that is open, and its service.
 type disk struct {
 	source
@@ -46,35 +38,48 @@ type disk struct {
 	img     *image.Image
 	back    *blkback.Back
 	service *blk.Service // nil until it is exported
+
+	measured chan struct{} // cap 1: the size shall be looked at
+	stopped  chan struct{} // closed when it needn't be any more
+	running  sync.WaitGroup
 }
 
-// serve opens one image and serves it.
-func (s *server) serve(ctx context.Context, src source) error {
+// serve opens one image and serves it. When that fails nothing of it is left.
+func (s *server) serve(ctx context.Context, src source) (*disk, error) {
 	d, err := s.open(src)
-	if err != nil {
-		return err
-	}
-	return s.export(ctx, d)
-}
-
-func (s *server) open(src source) (*disk, error) {
-	img, err := image.Open(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct})
 	if err != nil {
 		return nil, err
 	}
-	return &disk{source: src, s: s, img: img, back: blkback.New(img, s.log.With("disk", src.name))}, nil
+	if err := s.export(ctx, d); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
-// export begins to serve a disk, which is the server's from then on.
+// openImage is image.Open, but for tests in which opening takes its time.
+var openImage = image.Open
+
+func (s *server) open(src source) (*disk, error) {
+	img, err := openImage(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct})
+	if err != nil {
+		return nil, err
+	}
+	return &disk{
+		source: src, s: s, img: img, back: blkback.New(img, s.log.With("disk", src.name)),
+		measured: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}, nil
+}
+
+// export begins to serve a disk. It closes one that it fails for.
 func (s *server) export(ctx context.Context, d *disk) error {
 	opts := append(s.cmd.options(s.env), idc.Workers(s.cmd.Workers))
 	if d.at != nil {
 		opts = append(opts, idc.Device(d.at.Front, d.at.Dev), idc.BackendType(d.at.Type))
 	}
 	d.service = blk.Export(s.dom, d.name, d.keys(), d.back, opts...)
-	s.disks = append(s.disks, d)
+	d.running.Go(d.measure)
 	if err := ready(ctx, d.service.Service); err != nil {
-		return fmt.Errorf("serve %s: %w", d.path, err)
+		return errors.Join(fmt.Errorf("serve %s: %w", d.path, err), d.close())
 	}
 	said := serving{Event: "serving", Name: d.name, Image: absolute(d.path), Size: d.img.Size(), Sector: d.img.SectorSize(), ReadOnly: d.img.ReadOnly()}
 	to := ""
@@ -97,21 +102,41 @@ func (d *disk) keys() blk.BackKeys {
 	return keys
 }
 
-// measure tells front ends if the image has grown or shrunk.
+// measureTime is how often an image's size is looked at.
+const measureTime = time.Second
+
+// look has the size looked at now. It doesn't block.
+func (d *disk) look() { poke(d.measured) }
+
+// measure tells front ends whenever the image has grown or shrunk, until the disk is
+// closed. What holds the image may be slow, and is asked by nobody else.
 func (d *disk) measure() {
-	changed, err := d.img.Measure()
-	if err != nil {
-		d.s.log.Debug("measure", "disk", d.name, "err", err)
-	}
-	if changed {
-		d.s.log.Info("the image has another size", "disk", d.name, "size", d.img.Size())
-		d.service.Update(d.keys())
+	tick := time.NewTicker(measureTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.stopped:
+			return
+		case <-tick.C:
+		case <-d.measured:
+		}
+		changed, err := d.img.Measure()
+		if err != nil {
+			d.s.log.Debug("measure", "disk", d.name, "err", err)
+		}
+		if changed {
+			d.s.log.Info("the image has another size", "disk", d.name, "size", d.img.Size())
+			d.service.Update(d.keys())
+		}
 	}
 }
 
 // close ends the service, which finishes what it has taken, then closes the image.
 func (d *disk) close() error {
-	return errors.Join(d.service.Close(), d.img.Flush(), d.img.Close())
+	close(d.stopped)
+	err := d.service.Close()
+	d.running.Wait()
+	return errors.Join(err, d.img.Flush(), d.img.Close())
 }
 
 // ready waits until the service has its name.

@@ -27,7 +27,11 @@ func (s *server) startNumbered(ctx context.Context) error {
 	if s.remove, err = s.assign(ctx, s.dom, a, true); err != nil {
 		return errors.Join(err, d.img.Close())
 	}
-	return s.export(ctx, d)
+	if err := s.export(ctx, d); err != nil {
+		return err
+	}
+	s.disks = append(s.disks, d)
+	return nil
 }
 
 // errDomainEnded says that the domain that a disk was for is no more: there is nothing
@@ -59,13 +63,4 @@ func (s *server) whileDomain(ctx context.Context, id idc.DomID) (context.Context
 		}
 	}()
 	return ctx, nil
-}
-
-// gone is nil when the command was told to end, or has nothing left to do.
-func gone(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, errDomainEnded) {
-		return nil
-	}
-	return cause
 }

@@ -134,7 +134,7 @@ func (storeWatchCmd) Help() string {
 
 // Run prints events until it has been told to end.
 func (c *storeWatchCmd) Run(e *env) error {
-	return e.withStore(func(ctx context.Context, cl *store.Client) error {
+	return e.unlessAsked(e.withStore(func(ctx context.Context, cl *store.Client) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		events, failed := make(chan string), make(chan error, len(c.Paths))
@@ -150,14 +150,11 @@ func (c *storeWatchCmd) Run(e *env) error {
 			case path := <-events:
 				e.say(map[string]string{"path": path}, "%s", printable(path))
 			case err := <-failed:
-				if e.ctx.Err() != nil {
-					return nil
-				}
 				return err
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 // follow passes the events of a watch on.

@@ -5,25 +5,26 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/store"
 )
 
-// keeper serves what toolstacks assign to us. Each disk fails alone.
+// keeper serves what toolstacks assign to us: a goroutine for each back end's directory,
+// so that no disk waits for another, and each fails alone. The keeper's own goroutine
+// knows which directories there are.
 type keeper struct {
 	*server
-	c      *store.Client
-	served map[string]*disk  // by the back end's directory
-	failed map[string]string // what couldn't be served, by its directory: the nodes that said so
+	c       *store.Client
+	dir     string             // of all back ends of our type
+	tenders map[string]*tender // by directory
+	ended   chan *tender       // those that are over
+	freed   chan struct{}      // cap 1: an image was let go
+	failed  chan error         // cap 1: the store's failure, which no disk survives
 }
 
 // watch serves every disk of our type until ctx ends.
@@ -33,156 +34,155 @@ func (s *server) watch(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	dir := idc.AssignedDir(s.dom.ID(), s.cmd.Type)
-	w, err := c.Watch(ctx, dir)
+	k := &keeper{
+		server: s, c: c, dir: idc.AssignedDir(s.dom.ID(), s.cmd.Type), tenders: map[string]*tender{},
+		ended: make(chan *tender), freed: make(chan struct{}, 1), failed: make(chan error, 1),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	err = k.run(ctx)
+	cancel()
+	return errors.Join(err, k.wait())
+}
+
+// run starts and ends tenders as directories come and go.
+func (k *keeper) run(ctx context.Context) error {
+	w, err := k.c.Watch(ctx, k.dir)
 	if err != nil {
 		return err
 	}
-	k := &keeper{server: s, c: c, served: map[string]*disk{}, failed: map[string]string{}}
+	deaths, err := k.watchDeaths(ctx)
+	if err != nil {
+		return err
+	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	s.say(map[string]string{"event": "watching", "directory": dir}, "watching %s", dir)
-	for tick := time.NewTicker(measureTime); ; {
-		if err := k.reconcile(ctx); err != nil {
-			return err
-		}
+	k.say(map[string]string{"event": "watching", "directory": k.dir}, "watching %s", k.dir)
+	if err := k.list(ctx); err != nil {
+		return err
+	}
+	for {
+		err := error(nil)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.C():
-			for ok := true; ok; {
-				if _, ok, err = w.Poll(); err != nil {
-					return err
-				}
-			}
+			err = k.changed(ctx, w)
+		case <-deaths:
+			k.wakeAll(lookAgain)
+		case t := <-k.ended:
+			delete(k.tenders, t.dir)
+			err = k.list(ctx) // it may have been made anew
 		case <-hangup:
-			clear(k.failed)
-			k.measure()
-		case <-tick.C:
-			k.measure()
+			k.wakeAll(tryAgain)
+		case <-k.freed:
+			k.wakeAll(tryAgain)
+		case err = <-k.failed:
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-func (k *keeper) measure() {
-	for _, d := range k.disks {
-		d.measure()
+// watchDeaths tells when a domain has ended, whose nodes may have gone without an event
+// below our directory. Only some domains may watch for that; others look now and then.
+func (k *keeper) watchDeaths(ctx context.Context) (<-chan struct{}, error) {
+	w, err := k.c.Watch(ctx, store.ReleaseDomain)
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
+		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	deaths := make(chan struct{}, 1)
+	go func() {
+		for {
+			if _, err := w.Next(ctx); err != nil {
+				return
+			}
+			poke(deaths)
+		}
+	}()
+	return deaths, nil
 }
 
-// reconcile begins to serve what is wanted and ends what isn't any more.
-func (k *keeper) reconcile(ctx context.Context) error {
+// changed takes the events of the directory: each wakes the one disk that it is about.
+func (k *keeper) changed(ctx context.Context, w *store.Watch) error {
+	relist := false
+	for {
+		path, ok, err := w.Poll()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		parts := strings.SplitN(strings.TrimPrefix(path, k.dir+"/"), "/", 3)
+		t := k.tenders[k.dir+"/"+strings.Join(parts[:min(2, len(parts))], "/")]
+		if t != nil {
+			t.wake(lookAgain)
+		}
+		relist = relist || t == nil || len(parts) < 3
+	}
+	if relist {
+		return k.list(ctx)
+	}
+	return nil
+}
+
+// list starts a tender for each directory that has none, and ends those whose directory
+// isn't there any more.
+func (k *keeper) list(ctx context.Context) error {
 	all, err := idc.Assigned(ctx, k.c, k.dom.ID(), k.cmd.Type)
 	if err != nil {
 		return err
 	}
-	wanted := map[string]bool{}
+	there := map[string]bool{}
 	for i := range all {
-		a := &all[i]
-		dir := a.BackDir()
-		want, err := idc.Wanted(ctx, k.c, dir)
-		if err != nil {
-			return err
-		}
-		if wanted[dir] = want; want && k.served[dir] == nil {
-			k.try(ctx, a)
+		dir := all[i].BackDir()
+		there[dir] = true
+		if k.tenders[dir] == nil {
+			k.tenders[dir] = k.startTender(ctx, dir, &all[i])
 		}
 	}
-	for dir, d := range k.served {
-		if !wanted[dir] {
-			k.end(dir, d)
-		}
-	}
-	for dir := range k.failed {
-		if !wanted[dir] {
-			delete(k.failed, dir)
+	for dir, t := range k.tenders {
+		if !there[dir] {
+			t.stop()
 		}
 	}
 	return nil
 }
 
-// end lets go of a disk.
-func (k *keeper) end(dir string, d *disk) {
-	err := d.close()
-	delete(k.served, dir)
-	k.disks = slices.DeleteFunc(k.disks, func(x *disk) bool { return x == d })
-	k.log.Info("no longer wanted", "disk", d.name, "directory", dir, "err", err)
-}
-
-// try serves a disk, or says in its directory why it can't.
-func (k *keeper) try(ctx context.Context, a *idc.Assignment) {
-	dir := a.BackDir()
-	src, nodes := k.source(ctx, a)
-	if k.failed[dir] == nodes {
-		return
-	}
-	err := k.confine(&src)
-	if err == nil {
-		err = k.serve(ctx, src)
-	}
-	if err == nil {
-		delete(k.failed, dir)
-		k.served[dir] = k.disks[len(k.disks)-1]
-		return
-	}
-	k.failed[dir] = nodes
-	k.log.Warn("can't serve a disk", "directory", dir, "err", err)
-	if err := k.c.Write(ctx, store.NoTx, dir+"/error", err.Error()); err != nil {
-		k.log.Warn("can't say so in the store", "err", err)
+func (k *keeper) wakeAll(why look) {
+	for _, t := range k.tenders {
+		t.wake(why)
 	}
 }
 
-// source reads what the toolstack wants served; nodes is everything that decides it.
-func (k *keeper) source(ctx context.Context, a *idc.Assignment) (src source, nodes string) {
-	read := func(key string) string {
-		v, err := k.c.Read(ctx, store.NoTx, a.BackDir()+"/"+key)
-		if err != nil {
-			v = ""
-		}
-		nodes += key + "=" + v + "\n"
-		return v
+// fail ends the keeper. The first cause counts.
+func (k *keeper) fail(err error) {
+	select {
+	case k.failed <- err:
+	default:
 	}
-	name := fmt.Sprintf("%d-%s", a.Front, vdev(a.Dev))
-	return source{
-		name: name, path: plainPath(read("params")), at: a,
-		readOnly: k.cmd.ReadOnly || read("mode") == "r",
-		discard:  read("discard-enable") != "0",
-		cdrom:    read("device-type") == "cdrom",
-	}, nodes
 }
 
-// plainPath drops what toolstacks write before a path to say what it is.
-func plainPath(params string) string {
-	for _, kind := range []string{"raw:", "aio:", "file:", "phy:"} {
-		params = strings.TrimPrefix(params, kind)
+// wait waits for the tenders, whose context has ended. They end side by side, since
+// front ends are waited for. What went wrong with their disks is told.
+func (k *keeper) wait() (err error) {
+	for len(k.tenders) > 0 {
+		t := <-k.ended
+		delete(k.tenders, t.dir)
+		err = errors.Join(err, t.err)
 	}
-	return params
+	return err
 }
 
-// confine makes sure that the image lies where it may.
-func (k *keeper) confine(src *source) error {
-	root := k.cmd.Root
-	switch {
-	case src.path == "":
-		return errors.New("the node params is missing: it names the image")
-	case root == "" && !filepath.IsAbs(src.path):
-		return fmt.Errorf("params is %q: it must be an absolute path, unless --images says where images are", src.path)
-	case root == "":
-		return nil
-	case !filepath.IsAbs(src.path):
-		src.path = filepath.Join(root, src.path)
+// poke makes a channel of capacity 1 ready.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
-	real, err := filepath.EvalSymlinks(src.path)
-	if err != nil {
-		return fmt.Errorf("image %s: %w", src.path, err)
-	}
-	if root, err = filepath.EvalSymlinks(absolute(root)); err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(rel) {
-		return fmt.Errorf("image %s lies outside of %s, where --images wants it", src.path, root)
-	}
-	src.path = real
-	return nil
 }
