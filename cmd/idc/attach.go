@@ -33,7 +33,7 @@ type attachCmd struct {
 // Help is shown by 'idc blk attach --help'.
 func (attachCmd) Help() string {
 	return `A line on standard output tells the NBD URI when clients may come. When the server of the disk
-ends or dies, requests wait until it is there again. SIGINT and SIGTERM end the command: requests
+ends or dies, or the broker does, requests wait until it is there again. SIGINT and SIGTERM end the command: requests
 in flight are finished first.
 
 Examples:
@@ -66,7 +66,7 @@ func (c *attachCmd) run(e *env) (err error) {
 	}
 	defer func() { err = errors.Join(err, dom.Close()) }()
 	defer e.tellAbandoned(dom)
-	ctx, cancel, err := untilGone(e.ctx, dom)
+	ctx, cancel, err := untilGone(e.ctx, dom, c.Vdev == 0)
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,14 @@ var (
 	errStoreGone  = errors.New("the connection to xenstored was lost; look after xenstored, then start this again")
 )
 
-// untilGone returns a context that ends with the command's, or when the store's server ends.
-func untilGone(ctx context.Context, d platform.Domain) (context.Context, context.CancelFunc, error) {
+// untilGone returns a context that ends with the command's. A disk that a toolstack made
+// is gone with the store: then it ends when the store's server does, too. A disk that has
+// a name is found again by that, where the domain can join again.
+func untilGone(ctx context.Context, d platform.Domain, named bool) (context.Context, context.CancelFunc, error) {
+	if _, can := d.(platform.Rejoiner); can && named {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, nil
+	}
 	conn, err := d.DialStore(ctx)
 	if err != nil {
 		return nil, nil, err

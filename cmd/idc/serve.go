@@ -73,7 +73,7 @@ func (c *serveCmd) Run(e *env) (err error) {
 	if s.dom, err = e.join("idc blk serve"); err != nil {
 		return err
 	}
-	ctx, cancel, err := untilGone(e.ctx, s.dom)
+	ctx, cancel, err := untilGone(e.ctx, s.dom, c.Vdev == 0 && !c.Watch)
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,10 @@ import (
 // our predecessor has to begin again: which of its requests were carried out only that
 // one knew. One of ours does so; Linux's blkfront gives its disk up instead.
 func (e *backEnd) adopt(ctx context.Context) (err error) {
-	if e.own, err = readState(ctx, e.c, e.at.back); err != nil {
+	if e.own, err = readState(ctx, e.c.Client, e.at.back); err != nil {
 		return err
 	}
-	front, err := readState(ctx, e.c, e.at.front)
+	front, err := readState(ctx, e.c.Client, e.at.front)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (e *backEnd) heed(ctx context.Context) (gone bool, err error) {
 	if e.made {
 		return false, nil
 	}
-	own, err := readState(ctx, e.c, e.at.back)
+	own, err := readState(ctx, e.c.Client, e.at.back)
 	if err != nil || own == e.own {
 		return false, err
 	}

@@ -56,7 +56,7 @@ func (e *backEnd) forgive(ctx context.Context) {
 }
 
 func (e *backEnd) errorNode() string {
-	home := store.DomainPath(e.s.dom.ID()) + "/"
+	home := store.DomainPath(e.c.dom.ID()) + "/"
 	return home + "error/" + strings.TrimPrefix(e.at.back, home) + "/error"
 }
 

@@ -28,7 +28,7 @@ func (e *backEnd) leave(front *store.Watch) {
 	switch {
 	case e.made:
 		e.publish(ctx, store.StateClosed, nil)
-		removeDevice(ctx, e.c, e.at.back)
+		removeDevice(ctx, e.c.Client, e.at.back)
 	case e.own == store.StateInitWait:
 		e.publish(ctx, store.StateInitialising, nil) // as it was: nobody serves it yet
 	case e.own != store.StateUnknown && e.own != store.StateClosed && e.own != store.StateInitialising:
@@ -46,7 +46,7 @@ func (e *backEnd) usher(front *store.Watch) {
 		return
 	}
 	for {
-		s, err := readState(ctx, e.c, e.at.front)
+		s, err := readState(ctx, e.c.Client, e.at.front)
 		if err != nil || s != store.StateConnected && s != store.StateClosing {
 			return
 		}

@@ -16,7 +16,7 @@ import (
 // owner of its state.
 type backEnd struct {
 	s    *Service
-	c    *store.Client
+	c    *storeConn
 	at   place
 	made bool // the directory is ours to make and to remove; else a toolstack's
 	log  *slog.Logger
@@ -138,7 +138,7 @@ func (e *backEnd) appear(ctx context.Context) error {
 	w.Uint("online", 1)
 	e.offer(w)
 	w.Text("state", store.StateInitWait.Value())
-	if err := makeDevice(ctx, e.c, e.s.dom.ID(), e.at.peer, e.at.back, w); err != nil {
+	if err := makeDevice(ctx, e.c.Client, e.c.dom.ID(), e.at.peer, e.at.back, w); err != nil {
 		return fmt.Errorf("make the device directory: %w", err)
 	}
 	e.own = store.StateInitWait
@@ -175,7 +175,7 @@ func (e *backEnd) reconcile(ctx context.Context) (gone bool, err error) {
 	if gone, err := e.heed(ctx); gone || err != nil {
 		return gone, err
 	}
-	front, err := readState(ctx, e.c, e.at.front)
+	front, err := readState(ctx, e.c.Client, e.at.front)
 	if err != nil {
 		return false, err
 	}
@@ -204,7 +204,7 @@ func (e *backEnd) await(ctx context.Context) error {
 	if e.own == store.StateInitWait && len(e.links) == 0 {
 		return nil
 	}
-	online, err := isOnline(ctx, e.c, e.at.back)
+	online, err := isOnline(ctx, e.c.Client, e.at.back)
 	if err != nil {
 		return err
 	}
@@ -274,7 +274,7 @@ func (e *backEnd) superseded(ctx context.Context) bool {
 	if e.own != store.StateConnected {
 		return false
 	}
-	front, err := readState(ctx, e.c, e.at.front)
+	front, err := readState(ctx, e.c.Client, e.at.front)
 	if err != nil || front != store.StateInitialised && front != store.StateConnected {
 		return false
 	}
@@ -298,7 +298,7 @@ func (e *backEnd) closed(ctx context.Context, cause error) (gone bool, err error
 	if err := e.follow(ctx, store.StateClosed); err != nil || e.made {
 		return e.removed(err)
 	}
-	online, err := isOnline(ctx, e.c, e.at.back)
+	online, err := isOnline(ctx, e.c.Client, e.at.back)
 	return !online, err
 }
 
@@ -315,7 +315,7 @@ func (e *backEnd) republish(ctx context.Context) error {
 }
 
 func (e *backEnd) publish(ctx context.Context, s store.State, keys *KeyWriter) error {
-	if err := switchState(ctx, e.c, e.at.back, s, keys); err != nil {
+	if err := switchState(ctx, e.c.Client, e.at.back, s, keys); err != nil {
 		return fmt.Errorf("publish state %v: %w", s, err)
 	}
 	e.own = s

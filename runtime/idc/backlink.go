@@ -28,11 +28,11 @@ type mapper interface {
 func (e *backEnd) newMapper(keep bool) mapper {
 	switch {
 	case e.s.spec.Protocol.Persistent == "":
-		return grant.NewCache(e.s.dom, e.at.peer, grant.DefaultMax)
+		return grant.NewCache(e.c.dom, e.at.peer, grant.DefaultMax)
 	case keep:
-		return writable{grant.NewCache(e.s.dom, e.at.peer, grant.DefaultMax)}
+		return writable{grant.NewCache(e.c.dom, e.at.peer, grant.DefaultMax)}
 	}
-	return oneRequest{e.s.dom, e.at.peer}
+	return oneRequest{e.c.dom, e.at.peer}
 }
 
 // writable maps every page for reading and writing, so that one which carries data
@@ -56,7 +56,7 @@ func (e *backEnd) copier(m mapper) platform.Copier {
 	if _, ok := m.(oneRequest); !ok {
 		return nil
 	}
-	c, _ := e.s.dom.(platform.Copier)
+	c, _ := e.c.dom.(platform.Copier)
 	return c
 }
 
@@ -106,7 +106,7 @@ type unreadError struct{ error }
 func (e unreadError) Unwrap() error { return e.error }
 
 func (e *backEnd) keysOfFront(ctx context.Context) *KeyReader {
-	return &KeyReader{ctx: ctx, store: e.c, dir: e.at.front}
+	return &KeyReader{ctx: ctx, store: e.c.Client, dir: e.at.front}
 }
 
 // connect maps what the front end published and begins to serve: Connected.
@@ -195,11 +195,11 @@ func (e *backEnd) offerAt(r *KeyReader, dir string, order int, numbered bool) of
 
 // link maps one ring and binds its channel. Nobody serves it yet.
 func (e *backEnd) link(o offerOf, size slots, keep bool) error {
-	pages, err := e.s.dom.Map(e.at.peer, o.refs, platform.ReadWrite)
+	pages, err := e.c.dom.Map(e.at.peer, o.refs, platform.ReadWrite)
 	if err != nil {
 		return fmt.Errorf("map %d pages: %w", len(o.refs), err)
 	}
-	channel, err := e.s.dom.Bind(e.at.peer, o.port)
+	channel, err := e.c.dom.Bind(e.at.peer, o.port)
 	if err != nil {
 		pages.Unmap()
 		return fmt.Errorf("bind port %d: %w", o.port, err)

@@ -14,7 +14,7 @@ import (
 type Buffer struct {
 	b    *grant.Buffer
 	f    *Front
-	peer platform.DomID
+	peer peer
 	once sync.Once
 }
 
@@ -54,10 +54,10 @@ func (f *Front) newBuffer(bytes int) (*grant.Buffer, error) {
 	if b := f.shelf.take(bytes); b != nil {
 		return b, nil
 	}
-	b, err := grant.NewBuffer(f.dom, f.peer, bytes)
+	b, err := grant.NewBuffer(f.peer.of, f.peer.id, bytes)
 	if errors.Is(err, platform.ErrNoSpace) && f.shelf.pages > 0 {
 		f.shelf.clear()
-		b, err = grant.NewBuffer(f.dom, f.peer, bytes)
+		b, err = grant.NewBuffer(f.peer.of, f.peer.id, bytes)
 	}
 	return b, err
 }
@@ -70,12 +70,19 @@ func (f *Front) shelve(b *Buffer) bool {
 	return f.isUp && b.peer == f.peer && f.shelf.put(b.b)
 }
 
+// peer is a back end's domain, as the domain that we are knows it: one that has joined
+// anew knows others, whatever their numbers.
+type peer struct {
+	of platform.Domain
+	id platform.DomID
+}
+
 // set returns the shared buffers of a peer. The lock is held.
-func (f *Front) set(peer platform.DomID) *grant.Set {
-	s := f.sets[peer]
+func (f *Front) set(p peer) *grant.Set {
+	s := f.sets[p]
 	if s == nil {
 		s = new(grant.Set)
-		f.sets[peer] = s
+		f.sets[p] = s
 	}
 	return s
 }

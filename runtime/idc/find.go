@@ -30,9 +30,11 @@ type finder interface {
 	insist(ctx context.Context, at place) error
 	// disappear takes back what appear made.
 	disappear(ctx context.Context, at place)
+	// close ends the watching.
+	close()
 }
 
-func (f *Front) newFinder(c *store.Client) finder {
+func (f *Front) newFinder(c *storeConn) finder {
 	if f.opt.device {
 		return &byDevice{f: f, c: c}
 	}
@@ -42,7 +44,7 @@ func (f *Front) newFinder(c *store.Client) finder {
 // byName finds the domain that serves a name.
 type byName struct {
 	f       *Front
-	c       *store.Client
+	c       *storeConn
 	service *store.Watch
 	at      place // what was found last
 }
@@ -50,13 +52,15 @@ type byName struct {
 func (n *byName) path() string { return servicePath(n.f.spec.Protocol.Device, n.f.name) }
 
 func (n *byName) request(at place) string {
-	return requestPath(n.f.spec.Protocol.Device, n.f.name, n.f.dom.ID(), at.dev)
+	return requestPath(n.f.spec.Protocol.Device, n.f.name, n.c.dom.ID(), at.dev)
 }
 
 func (n *byName) watch(ctx context.Context) (err error) {
 	n.service, err = n.c.Watch(ctx, n.path())
 	return err
 }
+
+func (n *byName) close() { n.service.Close() }
 
 func (n *byName) events() <-chan struct{} { return n.service.C() }
 
@@ -99,7 +103,7 @@ func (n *byName) find(ctx context.Context) (place, error) {
 
 // place is where we shall meet a back end that we haven't met yet.
 func (n *byName) place(back platform.DomID) place {
-	device, own, dev := n.f.spec.Protocol.Device, n.f.dom.ID(), nextDev()
+	device, own, dev := n.f.spec.Protocol.Device, n.c.dom.ID(), nextDev()
 	return place{frontPath(device, own, dev), backPath(device, back, own, dev), back, dev}
 }
 
@@ -112,7 +116,7 @@ func (n *byName) appear(ctx context.Context, at place) (store.State, error) {
 	w.Uint("backend-id", uint64(at.peer))
 	w.Uint("virtual-device", uint64(at.dev))
 	w.Text("state", store.StateInitialising.Value())
-	if err := makeDevice(ctx, n.c, n.f.dom.ID(), at.peer, at.front, w); err != nil {
+	if err := makeDevice(ctx, n.c.Client, n.c.dom.ID(), at.peer, at.front, w); err != nil {
 		return store.StateUnknown, fmt.Errorf("make the device directory: %w", err)
 	}
 	return store.StateInitialising, n.ask(ctx, at)
@@ -130,7 +134,7 @@ func (n *byName) ask(ctx context.Context, at place) error {
 			return err
 		}
 		return n.c.SetPerms(ctx, tx, n.request(at),
-			store.Perm{Dom: n.f.dom.ID(), Rights: store.PermNone}, store.Perm{Dom: at.peer, Rights: store.PermRead})
+			store.Perm{Dom: n.c.dom.ID(), Rights: store.PermNone}, store.Perm{Dom: at.peer, Rights: store.PermRead})
 	})
 	if err != nil {
 		return fmt.Errorf("ask for service: %w", err)
@@ -149,7 +153,7 @@ func (n *byName) insist(ctx context.Context, at place) error {
 }
 
 func (n *byName) disappear(ctx context.Context, at place) {
-	removeDevice(ctx, n.c, at.front)
+	removeDevice(ctx, n.c.Client, at.front)
 	n.c.Remove(ctx, store.NoTx, n.request(at))
 	if n.at == at {
 		n.at = place{} // a number isn't used again

@@ -14,18 +14,20 @@ import (
 // directory is ours to write to, and the toolstack's to make and to remove.
 type byDevice struct {
 	f *Front
-	c *store.Client
+	c *storeConn
 	w *store.Watch // of our directory
 }
 
 func (d *byDevice) dir() string {
-	return frontPath(d.f.spec.Protocol.Device, d.f.dom.ID(), d.f.opt.dev)
+	return frontPath(d.f.spec.Protocol.Device, d.c.dom.ID(), d.f.opt.dev)
 }
 
 func (d *byDevice) watch(ctx context.Context) (err error) {
 	d.w, err = d.c.Watch(ctx, d.dir())
 	return err
 }
+
+func (d *byDevice) close() { d.w.Close() }
 
 func (d *byDevice) events() <-chan struct{} { return d.w.C() }
 
@@ -54,12 +56,12 @@ func (d *byDevice) find(ctx context.Context) (place, error) {
 	}
 	peer, front, _, ok := parseBackPath(back)
 	switch {
-	case !ok || front != d.f.dom.ID():
-		return place{}, nowhere("%s/backend is %q, which is no back end's directory for domain %d", d.dir(), brief(back), d.f.dom.ID())
+	case !ok || front != d.c.dom.ID():
+		return place{}, nowhere("%s/backend is %q, which is no back end's directory for domain %d", d.dir(), brief(back), d.c.dom.ID())
 	case peer != d.f.opt.peer:
 		return place{}, nowhere("the back end of %s is domain %d, not domain %d", d.dir(), peer, d.f.opt.peer)
 	}
-	s, err := readState(ctx, d.c, d.dir())
+	s, err := readState(ctx, d.c.Client, d.dir())
 	if err != nil {
 		return place{}, err
 	}
@@ -73,11 +75,11 @@ func (d *byDevice) find(ctx context.Context) (place, error) {
 // the back end has to be brought to let go first: it does when it sees Closed, but
 // ignores Initialising (Linux: frontend_changed, drivers/block/xen-blkback/xenbus.c).
 func (d *byDevice) appear(ctx context.Context, at place) (store.State, error) {
-	own, err := readState(ctx, d.c, at.front)
+	own, err := readState(ctx, d.c.Client, at.front)
 	if err != nil {
 		return store.StateUnknown, err
 	}
-	back, err := readState(ctx, d.c, at.back)
+	back, err := readState(ctx, d.c.Client, at.back)
 	if err != nil {
 		return store.StateUnknown, err
 	}
@@ -87,7 +89,7 @@ func (d *byDevice) appear(ctx context.Context, at place) (store.State, error) {
 	}
 	d.f.log.Info("an earlier front end left the device behind", "own", own, "back", back)
 	for _, s := range []store.State{store.StateClosing, store.StateClosed} {
-		if err := switchState(ctx, d.c, at.front, s, nil); err != nil {
+		if err := switchState(ctx, d.c.Client, at.front, s, nil); err != nil {
 			return store.StateUnknown, err
 		}
 	}

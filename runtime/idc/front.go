@@ -41,7 +41,7 @@ type FrontSpec struct {
 //
 // All methods may be called by any number of goroutines at once.
 type Front struct {
-	dom    platform.Domain
+	hub    *hub
 	name   string
 	spec   FrontSpec
 	opt    options
@@ -60,8 +60,8 @@ type Front struct {
 	up      chan struct{} // closed while connected
 	isUp    bool
 	reason  error // why it isn't connected
-	peer    platform.DomID
-	sets    map[platform.DomID]*grant.Set
+	peer    peer  // of the connection, or the last one
+	sets    map[peer]*grant.Set
 	shelf   shelf
 	closing sync.Once
 }
@@ -72,12 +72,12 @@ func NewFront(d platform.Domain, name string, spec FrontSpec, opts ...Option) *F
 	o := newOptions(opts)
 	p := spec.Protocol
 	f := &Front{
-		dom: d, name: name, spec: spec, opt: o, abi: p.abi(o.abi),
+		hub: hubOf(d), name: name, spec: spec, opt: o, abi: p.abi(o.abi),
 		log:     o.log.With("protocol", p.Name, "name", name, "end", "front"),
 		up:      make(chan struct{}),
 		stopped: make(chan struct{}),
 		reason:  errors.New("no back end has appeared yet"),
-		sets:    map[platform.DomID]*grant.Set{},
+		sets:    map[peer]*grant.Set{},
 	}
 	f.makeQueues()
 	ctx, cancel := context.WithCancel(context.Background())

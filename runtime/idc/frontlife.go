@@ -25,7 +25,7 @@ const (
 type frontLife struct {
 	*Front
 	finder
-	c       *store.Client
+	c       *storeConn
 	device  *store.Watch // the back end's directory, nil while none has appeared
 	failure chan error   // of a link of this connection, cap 1
 
@@ -41,6 +41,7 @@ type frontLife struct {
 // run keeps a connection to the store and a life on it until ctx ends.
 func (f *Front) run(ctx context.Context) {
 	defer close(f.stopped)
+	defer f.hub.leave()
 	if err := f.validAddress(); err != nil {
 		f.setDown(err)
 		<-ctx.Done()
@@ -88,18 +89,18 @@ func outlast(ctx context.Context, d time.Duration) (context.Context, context.Can
 
 // live runs one life on one store connection.
 func (f *Front) live(ctx context.Context) error {
-	conn, err := f.dom.DialStore(ctx)
+	c, err := f.hub.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("reach the store: %w", err)
+		return err
 	}
 	l := &frontLife{
-		Front: f, c: store.NewClient(conn), failure: make(chan error, 1), pause: retryFirst, pools: new(leftovers),
+		Front: f, c: c, failure: make(chan error, 1), pause: retryFirst, pools: new(leftovers),
 	}
-	defer l.c.Close()
 	l.finder = f.newFinder(l.c)
 	if err := l.watch(ctx); err != nil {
 		return err
 	}
+	defer l.finder.close()
 	err = l.loop(ctx)
 	l.leave(err)
 	return err
@@ -198,7 +199,7 @@ func (l *frontLife) reconcile(ctx context.Context) error {
 	if err := l.follow(ctx); err != nil || l.own == store.StateUnknown {
 		return err
 	}
-	back, err := readState(ctx, l.c, l.at.back)
+	back, err := readState(ctx, l.c.Client, l.at.back)
 	if err != nil {
 		return err
 	}
@@ -249,7 +250,7 @@ func (l *frontLife) whileClosed(ctx context.Context, back store.State) error {
 	if back == store.StateConnected || back == store.StateClosing {
 		return nil
 	}
-	online, err := isOnline(ctx, l.c, l.at.back)
+	online, err := isOnline(ctx, l.c.Client, l.at.back)
 	if err != nil || !online {
 		return err
 	}
@@ -324,7 +325,7 @@ func (l *frontLife) overwritten(ctx context.Context) bool {
 	if !l.opt.device {
 		return false
 	}
-	s, err := readState(ctx, l.c, l.at.front)
+	s, err := readState(ctx, l.c.Client, l.at.front)
 	return err == nil && s != l.own
 }
 
@@ -345,7 +346,7 @@ func (l *frontLife) enter(ctx context.Context, at place) (err error) {
 
 // publish switches our state.
 func (l *frontLife) publish(ctx context.Context, s store.State, keys *KeyWriter) error {
-	if err := switchState(ctx, l.c, l.at.front, s, keys); err != nil {
+	if err := switchState(ctx, l.c.Client, l.at.front, s, keys); err != nil {
 		return fmt.Errorf("publish state %v: %w", s, err)
 	}
 	l.own = s
@@ -431,7 +432,7 @@ func (l *frontLife) awaitBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, unmapTime)
 	defer cancel()
 	for {
-		s, err := readState(ctx, l.c, l.at.back)
+		s, err := readState(ctx, l.c.Client, l.at.back)
 		if err != nil || s != store.StateConnected && s != store.StateClosing {
 			return
 		}

@@ -76,7 +76,7 @@ const pageLimit = 8192
 // prepare makes rings and channels and publishes them: Initialised.
 func (l *frontLife) prepare(ctx context.Context) error {
 	p := l.spec.Protocol
-	r := &KeyReader{ctx: ctx, store: l.c, dir: l.at.back}
+	r := &KeyReader{ctx: ctx, store: l.c.Client, dir: l.at.back}
 	order, queues := 0, 1
 	size := p.agreed(r, l.abi, slotAlign)
 	if p.Ring.MaxOrder != "" {
@@ -128,7 +128,7 @@ func (l *frontLife) replaceRings(ctx context.Context) (*KeyWriter, error) {
 }
 
 func (l *frontLife) newLink(order int, size slots) (*frontLink, error) {
-	pages, err := l.dom.Grant(l.at.peer, 1<<order, platform.ReadWrite)
+	pages, err := l.c.dom.Grant(l.at.peer, 1<<order, platform.ReadWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (l *frontLife) newLink(order int, size slots) (*frontLink, error) {
 		pages.Free()
 		return nil, err
 	}
-	channel, err := l.dom.Listen(l.at.peer)
+	channel, err := l.c.dom.Listen(l.at.peer)
 	if err != nil {
 		pages.Free()
 		return nil, err
@@ -167,7 +167,7 @@ func (l *frontLife) publishRing(w *KeyWriter, i, queues int, k *frontLink) {
 
 // connect reads what the back end published and lets transactions flow: Connected.
 func (l *frontLife) connect(ctx context.Context) error {
-	r := &KeyReader{ctx: ctx, store: l.c, dir: l.at.back}
+	r := &KeyReader{ctx: ctx, store: l.c.Client, dir: l.at.back}
 	l.stale = false
 	segments, err := l.spec.Negotiate(r)
 	if err == nil {
@@ -204,7 +204,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 		}
 	}
 	l.pause = retryFirst
-	l.setUp(l.at.peer)
+	l.setUp(peer{l.c.dom, l.at.peer})
 	if l.opt.onConnect != nil {
 		l.opt.onConnect()
 	}
@@ -218,7 +218,7 @@ func (l *frontLife) reread(ctx context.Context) error {
 	if l.spec.Refresh == nil {
 		return nil
 	}
-	changed, err := l.spec.Refresh(&KeyReader{ctx: ctx, store: l.c, dir: l.at.back})
+	changed, err := l.spec.Refresh(&KeyReader{ctx: ctx, store: l.c.Client, dir: l.at.back})
 	if err != nil {
 		l.log.Warn("the back end published other keys, which make no sense", "err", err)
 		return l.c.Err()
@@ -249,7 +249,7 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &transport.Link{
-		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(l.at.peer),
+		Ring: k.ring, Channel: k.channel, Pool: pool, Buffers: l.set(peer{l.c.dom, l.at.peer}),
 		Wire: p.ABIs[l.abi].Wire, Fill: k.fill, ABI: l.abi, MaxSegments: segments, Device: l.at.dev, Failed: failed(l.failure),
 	}, nil
 }
@@ -259,7 +259,7 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 func (l *frontLife) newPool(want, least int) (*grant.Pool, error) {
 	want, least = max(want, 1), max(least, 1)
 	for pages := want; ; pages = max(pages/2, least) {
-		pool, err := grant.NewPool(l.dom, l.at.peer, pages, platform.ReadWrite)
+		pool, err := grant.NewPool(l.c.dom, l.at.peer, pages, platform.ReadWrite)
 		switch {
 		case err == nil && pages < want:
 			l.log.Info("fewer pages for bulk data than would be best", "want", want, "got", pages)
@@ -273,12 +273,12 @@ func (l *frontLife) newPool(want, least int) (*grant.Pool, error) {
 }
 
 // setUp lets Connected return.
-func (f *Front) setUp(peer platform.DomID) {
+func (f *Front) setUp(p peer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.peer, f.isUp, f.reason = peer, true, nil
+	f.peer, f.isUp, f.reason = p, true, nil
 	close(f.up)
-	f.log.Info("connected", "back", peer)
+	f.log.Info("connected", "back", p.id)
 }
 
 // setDown makes Connected wait, and notes why. It reports whether we were up.

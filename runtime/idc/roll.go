@@ -24,11 +24,11 @@ type roll interface {
 	list(ctx context.Context) ([]string, error)
 	// locate tells where a device of the list is, if it is what it claims to be.
 	locate(ctx context.Context, node string) (at place, ok bool)
-	// close takes back what open claimed.
+	// close takes back what open claimed, and ends the watching.
 	close()
 }
 
-func (s *Service) newRoll(c *store.Client) roll {
+func (s *Service) newRoll(c *storeConn) roll {
 	if s.opt.device {
 		return &assigned{s: s, c: c}
 	}
@@ -38,7 +38,7 @@ func (s *Service) newRoll(c *store.Client) roll {
 // asked is the roll of a name.
 type asked struct {
 	s *Service
-	c *store.Client
+	c *storeConn
 	w *store.Watch
 }
 
@@ -47,7 +47,7 @@ func (a *asked) path() string { return servicePath(a.s.spec.Protocol.Device, a.s
 // open claims the name. A claim of a domain that is gone doesn't count: the store
 // removes it with the domain.
 func (a *asked) open(ctx context.Context) error {
-	own := a.s.dom.ID()
+	own := a.c.dom.ID()
 	err := a.c.Transaction(ctx, func(tx store.Tx) error {
 		switch owner, err := a.c.Read(ctx, tx, a.path()); {
 		case err == nil && owner != "":
@@ -70,7 +70,7 @@ func (a *asked) open(ctx context.Context) error {
 		return err
 	}
 	if a.w, err = a.c.Watch(ctx, a.path()+"/fronts"); err != nil {
-		a.close()
+		a.withdraw()
 	}
 	return err
 }
@@ -96,10 +96,15 @@ func (a *asked) locate(ctx context.Context, node string) (place, bool) {
 		return place{}, false
 	}
 	device := a.s.spec.Protocol.Device
-	return place{frontPath(device, front, dev), backPath(device, a.s.dom.ID(), front, dev), front, dev}, true
+	return place{frontPath(device, front, dev), backPath(device, a.c.dom.ID(), front, dev), front, dev}, true
 }
 
 func (a *asked) close() {
+	a.w.Close()
+	a.withdraw()
+}
+
+func (a *asked) withdraw() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	if err := a.c.Remove(ctx, store.NoTx, a.path()); err != nil {
@@ -110,7 +115,7 @@ func (a *asked) close() {
 // assigned is the roll of one device that a toolstack made.
 type assigned struct {
 	s *Service
-	c *store.Client
+	c *storeConn
 	w *store.Watch
 }
 
@@ -120,7 +125,7 @@ func (a *assigned) dir() string {
 	if typ == "" {
 		typ = a.s.spec.Protocol.Device
 	}
-	return backPath(typ, a.s.dom.ID(), o.peer, o.dev)
+	return backPath(typ, a.c.dom.ID(), o.peer, o.dev)
 }
 
 func (a *assigned) open(ctx context.Context) (err error) {
@@ -132,14 +137,14 @@ func (a *assigned) watch() *store.Watch { return a.w }
 
 // list is the device, while the toolstack wants it served.
 func (a *assigned) list(ctx context.Context) ([]string, error) {
-	own, err := readState(ctx, a.c, a.dir())
+	own, err := readState(ctx, a.c.Client, a.dir())
 	if err != nil {
 		return nil, err
 	}
 	if own == store.StateUnknown {
 		return nil, nowhere("no toolstack has made the device: %s/state isn't there", a.dir())
 	}
-	online, err := isOnline(ctx, a.c, a.dir())
+	online, err := isOnline(ctx, a.c.Client, a.dir())
 	if err == nil && !online && own == store.StateClosed {
 		return nil, nowhere("the toolstack has taken the device away")
 	}
@@ -164,7 +169,7 @@ func (a *assigned) locate(ctx context.Context, _ string) (place, bool) {
 	return at, true
 }
 
-func (a *assigned) close() {}
+func (a *assigned) close() { a.w.Close() }
 
 // kept drops the names that aren't in nodes any more.
 func kept[V any](m map[string]V, nodes []string) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
-	"github.com/xenidc/idc/runtime/store"
 )
 
 // BackSpec is what generated code adds to a Protocol to make back ends of it.
@@ -31,7 +30,7 @@ var ErrTaken = errors.New("another back end serves that name")
 // another's. With the option Device it serves the one device that a toolstack
 // assigned. All methods may be called by any number of goroutines at once.
 type Service struct {
-	dom  platform.Domain
+	hub  *hub
 	name string
 	spec BackSpec
 	opt  options
@@ -52,7 +51,7 @@ type Service struct {
 func NewService(d platform.Domain, name string, spec BackSpec, opts ...Option) *Service {
 	o := newOptions(opts)
 	s := &Service{
-		dom: d, name: name, spec: spec, opt: o,
+		hub: hubOf(d), name: name, spec: spec, opt: o,
 		log:     o.log.With("protocol", spec.Protocol.Name, "name", name, "end", "back"),
 		stopped: make(chan struct{}), up: make(chan struct{}), changed: make(chan struct{}, 1),
 		fault: errors.New("not announced yet"),
@@ -124,6 +123,7 @@ func (s *Service) Close() error {
 
 func (s *Service) run(ctx context.Context) {
 	defer close(s.stopped)
+	defer s.hub.leave()
 	if err := s.validAddress(); err != nil {
 		s.report(false, fmt.Errorf("%w: %w", errName, err))
 		<-ctx.Done()
@@ -159,12 +159,10 @@ func (s *Service) report(isUp bool, fault error) {
 
 // live attends to front ends on one store connection.
 func (s *Service) live(ctx context.Context) error {
-	conn, err := s.dom.DialStore(ctx)
+	c, err := s.hub.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("reach the store: %w", err)
+		return err
 	}
-	c := store.NewClient(conn)
-	defer c.Close()
 	roll := s.newRoll(c)
 	if err := roll.open(ctx); err != nil {
 		return err
@@ -210,7 +208,7 @@ func (s *Service) progress(fault error) {
 // owns it.
 type reception struct {
 	s    *Service
-	c    *store.Client
+	c    *storeConn
 	roll roll
 	ends map[string]*backEnd
 	rest map[string]rest // of requests that came to nothing
@@ -224,7 +222,7 @@ type rest struct {
 	pause time.Duration
 }
 
-func newReception(s *Service, c *store.Client, roll roll) *reception {
+func newReception(s *Service, c *storeConn, roll roll) *reception {
 	return &reception{s: s, c: c, roll: roll, ends: map[string]*backEnd{}, rest: map[string]rest{}, gone: make(chan struct{}, 1)}
 }
 

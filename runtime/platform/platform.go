@@ -98,9 +98,21 @@ type Domain interface {
 	// Close ends the domain's stay: blocked calls return ErrClosed, and so does every
 	// later one. The peers see the domain as gone. Memory that is still held isn't
 	// unmapped under those who may be touching it: it stays until its Free, Unmap or
-	// UnmapEach, which are owed after Close, too. What we granted reads as zeros (host,
-	// sim, xen), and what is written there reaches nobody; what we mapped is as it was.
+	// UnmapEach, which are owed after Close, too. What we mapped is as it was. What we
+	// granted is ours alone from then on: as it was (host), or zeros (sim, xen).
 	Close() error
+}
+
+// Rejoiner is a Domain that can take its place again after it was lost, as when what
+// introduces the domains to each other was started anew.
+type Rejoiner interface {
+	Domain
+	// Rejoin returns the domain that stands in for this one: itself while it has its
+	// place, else one that has taken a place anew, under another number, with nothing of
+	// what this one had. What was lost is closed then, as by Close. All callers get the
+	// same, until that one, too, has lost its place; it belongs to the first Domain, whose
+	// Close ends it. It fails with ErrClosed after that.
+	Rejoin(ctx context.Context) (Domain, error)
 }
 
 // Grant is memory of ours that a peer may reach. Its owner goroutine frees it.

@@ -176,14 +176,42 @@ func names(t *testing.T, dir string) []string {
 	return out
 }
 
-// TestBrokerDies kills the broker: who needs it ends, and says why.
+// TestBrokerDies kills the broker and starts another: a disk that has a name is there
+// again by itself, and what was read and written meanwhile waits for that.
 func TestBrokerDies(t *testing.T) {
+	need(t, "nbdcopy")
 	s := newStack(t)
-	serve := s.start("blk", "serve", "--name=disk", newImage(t, mib))
+	source, image := randomFile(t, 64*mib), newImage(t, 64*mib)
+	s.start("blk", "serve", "--name=disk", image).ready()
+	_, uri := s.attach("disk")
+	for range 3 {
+		copied := make(chan error, 1)
+		go func() {
+			_, err := try(t, "nbdcopy", "--requests=8", "--request-size=65536", source, uri)
+			copied <- err
+		}()
+		time.Sleep(20 * time.Millisecond)
+		s.broker.kill()
+		s.startBroker()
+		if err := <-copied; err != nil {
+			t.Fatalf("nbdcopy: %v", err)
+		}
+	}
+	if checksum(t, image) != checksum(t, source) {
+		t.Error("the disk differs from what was copied to it")
+	}
+}
+
+// TestBrokerOfNumberedDisksDies kills the broker: the disks that a toolstack made are gone
+// with it, so who has them ends, and says why.
+func TestBrokerOfNumberedDisksDies(t *testing.T) {
+	s := newStack(t)
+	serve := s.start("blk", "serve", "--watch")
 	serve.ready()
-	front, _ := s.attach("disk")
+	attached := s.attachNumbered(1, "xvda", newImage(t, mib))
+	attached.ready()
 	s.broker.kill()
-	for _, p := range []*process{serve, front} {
+	for _, p := range []*process{serve, attached} {
 		p.once.Do(func() {}) // it ends by itself
 		select {
 		case <-p.exited:

@@ -53,9 +53,14 @@ type stack struct {
 func newStack(t *testing.T) *stack {
 	t.Helper()
 	s := &stack{t: t, socket: filepath.Join(t.TempDir(), "broker.sock")}
+	s.startBroker()
+	return s
+}
+
+// startBroker starts the broker, or another one after that was killed.
+func (s *stack) startBroker() {
 	s.broker = s.start("broker", "--socket", s.socket)
 	s.broker.ready()
-	return s
 }
 
 // process is idc in a process of its own.

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -34,6 +35,21 @@ func MapZerosOver(b []byte) error {
 	_, err := mmap(-1, 0, unsafe.Pointer(unsafe.SliceData(b)), len(b), prot(true),
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED)
 	return err
+}
+
+// MapCopyOver replaces the mapping under b, which shows len(b) bytes at off of fd, by a
+// private copy of them. Concurrent accesses never fault, and what they write is kept. It
+// fails on kernels before Linux 5.14, and then has changed nothing.
+func MapCopyOver(b []byte, fd, off int) error {
+	_, err := mmap(fd, int64(off), unsafe.Pointer(unsafe.SliceData(b)), len(b), prot(true), unix.MAP_PRIVATE|unix.MAP_FIXED)
+	if err != nil {
+		return err
+	}
+	// A private page is the file's own until it is written to.
+	if err := unix.Madvise(b, unix.MADV_POPULATE_WRITE); err != nil {
+		return errors.Join(err, MapOver(b, fd, off, true))
+	}
+	return nil
 }
 
 // Unmap ends a mapping made by Map or MapNothing. An empty one is let be.

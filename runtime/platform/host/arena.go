@@ -278,9 +278,9 @@ func (a *arena) retire() {
 	}
 }
 
-// end takes the memory back: the domain is closed. The peer reads zeros from now on,
-// and so does who still holds a grant of ours, until the last of them is freed: memory
-// that somebody may be touching isn't unmapped.
+// end takes the memory back: the domain is closed. The peer reads zeros from now on. Who
+// still holds a grant of ours keeps what is in it, as private memory, until it is freed:
+// it may be touching it, and have a use for it without that peer.
 func (a *arena) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -288,15 +288,27 @@ func (a *arena) end() {
 	if a.dead {
 		return
 	}
-	for g := range a.grants {
-		if !g.revoked && sys.MapZerosOver(a.bytes(g.span)) == nil {
-			g.revoked = true
-		}
+	if a.keepHeld() {
+		a.punch(span{0, a.used.size})
 	}
-	a.punch(span{0, a.used.size})
 	if len(a.grants) == 0 {
 		a.unmap()
 	}
+}
+
+// keepHeld makes what is granted private. It is false if the kernel can't: then the peer
+// keeps what it has mapped. a.mu is held.
+func (a *arena) keepHeld() bool {
+	for g := range a.grants {
+		if g.revoked {
+			continue
+		}
+		if sys.MapCopyOver(a.bytes(g.span), a.fd, g.first*shm.PageSize) != nil {
+			return false
+		}
+		g.revoked = true
+	}
+	return true
 }
 
 func (a *arena) unmap() {

@@ -80,6 +80,7 @@ type Domain struct {
 	control  *control
 	ports    portTable
 	embedded *broker.Broker // the one that ends with us, or nil
+	stays    stays
 
 	peers atomic.Pointer[map[platform.DomID]*peer] // those that live; replaced whole under mu
 
@@ -108,7 +109,13 @@ func Join(ctx context.Context, path string, opts ...Option) (*Domain, error) {
 			return nil, err
 		}
 	}
+	return joinAt(ctx, path, o)
+}
+
+// joinAt makes the caller a domain.
+func joinAt(ctx context.Context, path string, o options) (*Domain, error) {
 	d := &Domain{opts: o, held: map[*peer]struct{}{}, stores: map[io.Closer]struct{}{}}
+	d.stays.turn = make(chan struct{}, 1)
 	d.peers.Store(&map[platform.DomID]*peer{})
 	c, err := dial(ctx, path)
 	if err != nil {
@@ -184,9 +191,8 @@ func (s *storeConn) Close() error {
 // hangUpTime bounds how long Close waits for the peers to notice.
 const hangUpTime = 250 * time.Millisecond
 
-// Close ends the domain. When it returns the broker has forgotten it, so that its
-// nodes are gone from the store, and the peers have noticed, unless they are slow.
-func (d *Domain) Close() error {
+// end ends this stay of the domain.
+func (d *Domain) end() error {
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
@@ -207,10 +213,6 @@ func (d *Domain) Close() error {
 	defer cancel()
 	for _, p := range held {
 		p.end(ctx)
-	}
-	d.wg.Wait()
-	if d.embedded != nil {
-		return d.embedded.Close()
 	}
 	return nil
 }

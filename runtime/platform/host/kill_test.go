@@ -172,9 +172,11 @@ func TestGrantsOutliveThePeer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := peer.Map(d.ID(), g.Refs(), platform.ReadOnly); err != nil {
+		m, err := peer.Map(d.ID(), g.Refs(), platform.ReadOnly)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer m.Unmap()
 		grants = append(grants, g)
 	}
 	peer.Close()
@@ -209,10 +211,12 @@ func TestBrokerGone(t *testing.T) {
 	if err != nil {
 		t.Fatalf("grant to a peer that is linked: %v", err)
 	}
+	defer g.Free()
 	m, err := y.Map(x.ID(), g.Refs(), platform.ReadWrite)
 	if err != nil {
 		t.Fatalf("map from a peer that is linked: %v", err)
 	}
+	defer m.Unmap()
 	g.Memory().Store32(0, 7)
 	if m.Memory().Load32(0) != 7 {
 		t.Error("the memory isn't shared")
