@@ -130,7 +130,8 @@ transaction write(sector_number, data bulk from front) replay {
 	split data advancing sector_number
 }
 
-/// Writes like write, after all writes that were issued before it and before all that are issued after it.
+/// Writes like write, after all writes that were issued before it and before all that are issued after it. All
+/// that were answered before it are made durable first, so that one without data is a flush.
 transaction write_barrier(sector_number, data bulk from front) replay when "feature-barrier" {
 	form direct request { operation = write_barrier, seg = data }
 }

@@ -78,6 +78,15 @@ func TestMisuse(t *testing.T) {
 	if id, op, status := r.do(indirect(0, 1, 9, 8, list)); id != 9 || op != 0 || status != 0 {
 		t.Errorf("a proper indirect read is answered with id %d, operation %d, status %d", id, op, status)
 	}
+	for name, slot := range map[string][]byte{
+		"flush":          direct(3, 0, 7, 0),
+		"flush anywhere": direct(3, 0, 7, math.MaxUint64),
+		"barrier":        direct(2, 0, 7, math.MaxUint64),
+	} {
+		if _, op, status := r.do(slot); op != slot[0] || status != 0 {
+			t.Errorf("%s without data is answered with operation %d, status %d", name, op, status)
+		}
+	}
 	r.leave()
 	neighbour()
 }

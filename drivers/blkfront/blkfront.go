@@ -64,7 +64,7 @@ func describe(keys blk.BackKeys) (nbd.Info, error) {
 	readOnly := keys.Info&(blk.DiskInfoReadonly|blk.DiskInfoCdrom) != 0
 	return nbd.Info{
 		Size: int64(sectors) * unit, SectorSize: int(sector), ReadOnly: readOnly,
-		CanFlush: keys.FeatureFlushCache, CanDiscard: keys.FeatureDiscard && !readOnly,
+		CanFlush: keys.FeatureFlushCache || keys.FeatureBarrier, CanDiscard: keys.FeatureDiscard && !readOnly,
 	}, nil
 }
 
@@ -90,9 +90,14 @@ func (d *Disk) WriteAt(ctx context.Context, p []byte, off int64) error {
 	return outcome(status, err)
 }
 
-// Flush makes the completed writes durable.
+// Flush makes the completed writes durable. Where the back end knows no flush, an empty
+// barrier is one, as for Linux's front end (drivers/block/xen-blkfront.c,
+// blkif_queue_rw_req).
 func (d *Disk) Flush(ctx context.Context) error {
 	status, err := d.front.Flush(ctx)
+	if err == nil && status == blk.StatusEopnotsupp {
+		status, err = d.front.WriteBarrier(ctx, 0, nil)
+	}
 	return outcome(status, err)
 }
 

@@ -20,6 +20,7 @@ func TestDescribe(t *testing.T) {
 		{"plain", func(k *blk.BackKeys) {}, nbd.Info{Size: 1 << 20, SectorSize: 512, CanFlush: true, CanDiscard: true}},
 		{"4096", func(k *blk.BackKeys) { k.SectorSize = 4096 }, nbd.Info{Size: 1 << 20, SectorSize: 4096, CanFlush: true, CanDiscard: true}},
 		{"read-only", func(k *blk.BackKeys) { k.Info = blk.DiskInfoReadonly }, nbd.Info{Size: 1 << 20, SectorSize: 512, ReadOnly: true, CanFlush: true}},
+		{"barriers only", func(k *blk.BackKeys) { k.FeatureFlushCache, k.FeatureBarrier = false, true }, nbd.Info{Size: 1 << 20, SectorSize: 512, CanFlush: true, CanDiscard: true}},
 		{"nothing optional", func(k *blk.BackKeys) { k.FeatureFlushCache, k.FeatureDiscard = false, false }, nbd.Info{Size: 1 << 20, SectorSize: 512}},
 		{"no sector size", func(k *blk.BackKeys) { k.SectorSize = 0 }, nbd.Info{}},
 		{"odd sector size", func(k *blk.BackKeys) { k.SectorSize = 520 }, nbd.Info{}},

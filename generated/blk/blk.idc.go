@@ -789,7 +789,8 @@ func (f *Front) encodeWrite(t *idc.Txn) {
 	putSegmentPages(t, requestIndirectIndirectGrefs(b, abi), segs)
 }
 
-// WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it.
+// WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it. All
+// that were answered before it are made durable first, so that one without data is a flush.
 //
 // It is sent again after a reconnect.
 // The length of data is a multiple of 512 bytes.
@@ -1039,7 +1040,8 @@ type Back interface {
 	Read(ctx context.Context, req ReadRequest, data *idc.Bulk) Status
 	// Write writes data to the sectors from `sector_number` on. It is durable only after a flush.
 	Write(ctx context.Context, req WriteRequest, data *idc.Bulk) Status
-	// WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it.
+	// WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it. All
+	// that were answered before it are made durable first, so that one without data is a flush.
 	WriteBarrier(ctx context.Context, req WriteBarrierRequest, data *idc.Bulk) Status
 	// Flush makes everything durable whose write was answered before the flush was issued.
 	Flush(ctx context.Context, req FlushRequest) Status
