@@ -53,7 +53,10 @@ func (a *aligned) readAt(ctx context.Context, p []byte, off int64) error {
 	if a.fits(off, len(p)) {
 		return a.disk.ReadAt(ctx, p, off)
 	}
-	piece := a.get()
+	piece, err := a.get(ctx)
+	if err != nil {
+		return err
+	}
 	defer a.put(piece)
 	for len(p) > 0 {
 		lo, hi := a.window(off, len(p))
@@ -67,14 +70,18 @@ func (a *aligned) readAt(ctx context.Context, p []byte, off int64) error {
 }
 
 func (a *aligned) writeAt(ctx context.Context, p []byte, off int64) error {
-	fits := a.fits(off, len(p))
-	s := span{lo: a.down(off), hi: a.up(off + int64(len(p))), exclusive: !fits}
-	a.locks.lock(s)
-	defer a.locks.unlock(s)
-	if fits {
+	turn := a.locks.lock(a.down(off), a.up(off+int64(len(p))))
+	defer a.locks.unlock(turn)
+	if err := ctx.Err(); err != nil {
+		return err // the server ended while we waited
+	}
+	if a.fits(off, len(p)) {
 		return a.disk.WriteAt(ctx, p, off)
 	}
-	piece := a.get()
+	piece, err := a.get(ctx)
+	if err != nil {
+		return err
+	}
 	defer a.put(piece)
 	for len(p) > 0 {
 		n, err := a.writePiece(ctx, piece, p, off)
@@ -134,21 +141,28 @@ func (a *aligned) discard(ctx context.Context, off, n int64) error {
 	if lo >= hi {
 		return nil
 	}
-	s := span{lo: lo, hi: hi}
-	a.locks.lock(s)
-	defer a.locks.unlock(s)
+	turn := a.locks.lock(lo, hi)
+	defer a.locks.unlock(turn)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return a.disk.Discard(ctx, lo, hi-lo)
 }
 
-func (a *aligned) get() []byte {
+// get returns a piece for one request. It fails when ctx has ended: then the disk may
+// still be using a piece whose request it gave up.
+func (a *aligned) get(ctx context.Context) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if n := len(a.idle); n > 0 {
 		p := a.idle[n-1]
 		a.idle = a.idle[:n-1]
-		return p
+		return p, nil
 	}
-	return a.allocLocked()
+	return a.allocLocked(), nil
 }
 
 func (a *aligned) put(p []byte) {

@@ -19,12 +19,16 @@ type conn struct {
 	in     *bufio.Reader
 
 	// ctx ends when nobody waits for replies any more: the peer is gone, or the server
-	// ends and its patience too.
+	// ends and its grace is over.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	// work is what the disk is given. It outlives the client: a request that was begun
+	// is still the disk's, with its memory and its sectors, and the connection stays
+	// until it has come back. Only the end of the server's grace cuts it short.
+	work context.Context
 
 	slots   slots
-	work    chan *slot // unbuffered: a send succeeds when a worker is idle
+	ready   chan *slot // unbuffered: a send succeeds when a worker is idle
 	workers sync.WaitGroup
 	started int // workers, at most allSlots
 
@@ -36,7 +40,7 @@ type conn struct {
 
 // newConn makes a connection whose requests end with work at the latest.
 func newConn(work context.Context, r *running, sock net.Conn) *conn {
-	c := &conn{server: r, disk: r.disk, sock: sock, in: bufio.NewReaderSize(sock, 64<<10), slots: newSlots(), work: make(chan *slot)}
+	c := &conn{server: r, disk: r.disk, sock: sock, in: bufio.NewReaderSize(sock, 64<<10), slots: newSlots(), ready: make(chan *slot), work: work}
 	c.ctx, c.cancel = context.WithCancelCause(work)
 	return c
 }
@@ -49,7 +53,7 @@ func (c *conn) run(stop context.Context) error {
 	if !errors.Is(err, errLeft) && stop.Err() == nil {
 		c.cancel(err) // nobody is there to hear replies
 	}
-	close(c.work)
+	close(c.ready)
 	c.workers.Wait()
 	c.slots.release()
 	if cause := context.Cause(c.ctx); cause != nil && stop.Err() == nil {
@@ -143,7 +147,7 @@ func (c *conn) put(s *slot) { s.home <- s }
 // dispatch gives the request to an idle worker, or to a new one.
 func (c *conn) dispatch(s *slot) {
 	select {
-	case c.work <- s:
+	case c.ready <- s:
 		return
 	default:
 	}
@@ -151,13 +155,13 @@ func (c *conn) dispatch(s *slot) {
 		c.started++
 		c.workers.Go(func() {
 			c.serve(s)
-			for s := range c.work {
+			for s := range c.ready {
 				c.serve(s)
 			}
 		})
 		return
 	}
-	c.work <- s // there is a worker for each slot, so one is about to be idle
+	c.ready <- s // there is a worker for each slot, so one is about to be idle
 }
 
 // serve carries out one request and answers it.

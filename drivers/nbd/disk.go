@@ -21,8 +21,10 @@ type Info struct {
 
 // Disk is what is served. Its methods are called by many goroutines at once, with
 // offsets and lengths that are multiples of the sector size and lie inside the
-// disk. They block until the request is done, or ctx is. Memory given to them is
-// theirs until they return.
+// disk. They block until the request is over: as soon as one has returned, others
+// may use its memory and change its sectors, so nothing of it may come after.
+// ctx doesn't end with the client that asked; it ends when the server does and its
+// grace is over. Only then may a method return early.
 //
 // An error that wraps a syscall.Errno reaches the client as that; others as EIO.
 type Disk interface {
@@ -30,8 +32,8 @@ type Disk interface {
 	Info() Info
 	// ReadAt fills p from the disk at off, whole or with an error.
 	ReadAt(ctx context.Context, p []byte, off int64) error
-	// WriteAt writes all of p to the disk at off. Concurrent calls don't overlap
-	// unless clients ask for that.
+	// WriteAt writes all of p to the disk at off. Concurrent calls that change the
+	// disk don't overlap.
 	WriteAt(ctx context.Context, p []byte, off int64) error
 	// Flush makes every write that has returned durable, whoever asked for it.
 	Flush(ctx context.Context) error

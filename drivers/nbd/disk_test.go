@@ -2,6 +2,7 @@ package nbd
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +20,7 @@ type memDisk struct {
 	allocs  atomic.Int32
 	gate    chan struct{} // if not nil, writes wait until it is closed
 	entered chan struct{} // if not nil, told of each write that waits
+	changes []change      // under way
 }
 
 func newMemDisk(t testing.TB, size, sector int) *memDisk {
@@ -49,6 +51,8 @@ func (d *memDisk) WriteAt(ctx context.Context, p []byte, off int64) error {
 		d.t.Error("a write reached a read-only disk")
 		return syscall.EROFS
 	}
+	c := d.changing(off, int64(len(p)))
+	defer d.changed(c)
 	if d.gate != nil {
 		d.entered <- struct{}{}
 		select {
@@ -65,6 +69,30 @@ func (d *memDisk) WriteAt(ctx context.Context, p []byte, off int64) error {
 	return d.fail
 }
 
+// change is a range that a call changes.
+type change struct{ off, n int64 }
+
+// changing fails if somebody else changes the same bytes.
+func (d *memDisk) changing(off, n int64) change {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := change{off, n}
+	for _, o := range d.changes {
+		if o.off < off+n && off < o.off+o.n {
+			d.t.Errorf("the disk is asked to change %v while it changes %v", c, o)
+		}
+	}
+	d.changes = append(d.changes, c)
+	return c
+}
+
+func (d *memDisk) changed(c change) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.Index(d.changes, c)
+	d.changes = slices.Delete(d.changes, i, i+1)
+}
+
 func (d *memDisk) Flush(context.Context) error {
 	d.flushes.Add(1)
 	return nil
@@ -72,6 +100,8 @@ func (d *memDisk) Flush(context.Context) error {
 
 func (d *memDisk) Discard(_ context.Context, off, n int64) error {
 	d.check(off, n)
+	c := d.changing(off, n)
+	defer d.changed(c)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := off; i < off+n; i++ {
@@ -83,4 +113,11 @@ func (d *memDisk) Discard(_ context.Context, off, n int64) error {
 func (d *memDisk) Alloc(n int) ([]byte, func(), error) {
 	d.allocs.Add(1)
 	return make([]byte, n), func() { d.allocs.Add(-1) }, nil
+}
+
+// snapshot returns what the disk holds.
+func (d *memDisk) snapshot() []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.data)
 }

@@ -66,22 +66,22 @@ func (c *conn) execute(s *slot) (uint32, []byte) {
 	var err error
 	switch {
 	case s.cmd == cmdFlush:
-		err = c.disk.disk.Flush(c.ctx)
+		err = c.disk.disk.Flush(c.work)
 	case s.length == 0: // proto.md leaves it open; nothing to do is done
 	case s.cmd == cmdRead:
-		err = c.disk.readAt(c.ctx, s.mem[:s.length], int64(s.off))
+		err = c.disk.readAt(c.work, s.mem[:s.length], int64(s.off))
 		if err == nil {
 			return 0, s.mem[:s.length]
 		}
 	case s.cmd == cmdWrite:
-		err = c.disk.writeAt(c.ctx, s.mem[:s.length], int64(s.off))
+		err = c.disk.writeAt(c.work, s.mem[:s.length], int64(s.off))
 	case s.cmd == cmdTrim:
-		err = c.disk.discard(c.ctx, int64(s.off), int64(s.length))
+		err = c.disk.discard(c.work, int64(s.off), int64(s.length))
 	case s.cmd == cmdWriteZeroes:
-		err = c.disk.writeZeroes(c.ctx, int64(s.off), int64(s.length))
+		err = c.disk.writeZeroes(c.work, int64(s.off), int64(s.length))
 	}
 	if err == nil && s.writes() {
-		err = c.settle(c.ctx, s.header)
+		err = c.settle(c.work, s.header)
 	}
 	c.note(s.header, err)
 	return errno(err), nil
@@ -108,12 +108,12 @@ func (c *conn) stream(s *slot) error {
 			return fmt.Errorf("read %d bytes to write: %w", s.length, err)
 		}
 		if failed == nil {
-			failed = c.disk.writeAt(c.ctx, p, int64(s.off)+int64(done))
+			failed = c.disk.writeAt(c.work, p, int64(s.off)+int64(done))
 		}
 		done += uint32(len(p))
 	}
 	if failed == nil {
-		failed = c.settle(c.ctx, s.header)
+		failed = c.settle(c.work, s.header)
 	}
 	c.note(s.header, failed)
 	return c.reply(s.cookie, errno(failed), nil)
@@ -125,7 +125,7 @@ func (c *conn) stream(s *slot) error {
 func (c *conn) streamRead(s *slot) error {
 	for done := uint32(0); done < s.length; {
 		p := s.mem[:min(s.length-done, largeSlot)]
-		err := c.disk.readAt(c.ctx, p, int64(s.off)+int64(done))
+		err := c.disk.readAt(c.work, p, int64(s.off)+int64(done))
 		switch {
 		case err == nil && done == 0:
 			c.out.Lock()

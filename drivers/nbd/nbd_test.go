@@ -311,18 +311,49 @@ func TestShutdownGivesUp(t *testing.T) {
 	}
 }
 
-// TestVanishedClient hangs up while a write hangs: the write is abandoned and its
-// place becomes free.
+// TestVanishedClient has clients hang up while their changes are under way. Those are
+// the disk's until they are over: what a later client changes comes after them, in
+// whole sectors and in parts of them, and the clients count until then.
 func TestVanishedClient(t *testing.T) {
-	d := newMemDisk(t, 4096, 512)
-	d.gate, d.entered = make(chan struct{}), make(chan struct{}, 1)
-	addr, _ := serveDisk(t, d)
-	for range 8 { // twice as many as may be attached at once
-		c := attach(t, addr)
-		c.request(cmdWrite, 0, 5, 0, 3, []byte("abc"))
-		<-d.entered
-		c.Close()
-		time.Sleep(20 * time.Millisecond)
+	for name, later := range map[string]func(c *client){
+		"whole sectors": func(c *client) { c.do(cmdWrite, 0, 512, 512, bytes.Repeat([]byte("n"), 512), 0) },
+		"partly":        func(c *client) { c.do(cmdWrite, 0, 1000, 24, bytes.Repeat([]byte("n"), 24), 0) },
+		"zeroes":        func(c *client) { c.do(cmdWriteZeroes, 0, 600, 500, nil, 0) },
+		"trim":          func(c *client) { c.do(cmdTrim, 0, 512, 512, nil, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testenv.Leaks(t)
+			d := newMemDisk(t, 4096, 512)
+			d.gate, d.entered = make(chan struct{}), make(chan struct{}, 8)
+			addr, stop := serveDisk(t, d)
+			for i := range 3 { // one less than may be attached at once
+				c := attach(t, addr)
+				c.request(cmdWrite, 0, 5, uint64(512-i), 1024, bytes.Repeat([]byte("o"), 1024))
+				if i == 0 {
+					<-d.entered
+				}
+				time.Sleep(10 * time.Millisecond) // the others wait for the first, and are there before the last
+				c.Close()
+			}
+			last := attach(t, addr)
+			answered := make(chan struct{})
+			go func() { defer close(answered); later(last) }()
+			select {
+			case <-answered:
+				t.Error("a change was answered while an older one of the same sectors was under way")
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(d.gate)
+			<-answered
+			got := d.snapshot()
+			stop()
+			if !bytes.Equal(got, d.data) {
+				t.Errorf("after the last change was answered there came an older one")
+			}
+			if got[1023] == 'o' || got[510] != 'o' {
+				t.Errorf("the disk holds %q", got[500:1030])
+			}
+		})
 	}
 }
 

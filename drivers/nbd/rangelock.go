@@ -1,66 +1,78 @@
 package nbd
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
-// span is a run of bytes [lo, hi) that somebody is writing.
+// span is a run of bytes [lo, hi) that somebody changes, or waits to.
 type span struct {
-	lo, hi    int64
-	exclusive bool
+	lo, hi int64
+	turn   uint64 // identifies it
 }
 
-// rangeLock keeps a read-modify-write of a sector apart from every other write to
-// that sector; without it the old bytes would be written over new ones. Ordinary
-// writes overlap each other as clients please, so they share. There is no
-// fairness: a client that writes one sector without pause delays another's partial
-// write to that sector, and nothing else.
+func (s span) overlaps(o span) bool { return s.lo < o.hi && o.lo < s.hi }
+
+// rangeLock lets one change at a time into each sector. Two things need that:
 //
-// The list is as long as there are writes in flight. It keeps its memory, so
-// that locking allocates nothing in the long run.
+//   - a partial sector is read, changed and written back, and must not bring back old
+//     bytes of its neighbours;
+//   - a client may leave while its write is under way, come back, and write the same
+//     sectors again. The disk may carry out two requests in any order, so the second
+//     is given to it only when the first is over.
+//
+// Those that wait for the same bytes get them in the order in which they asked, and
+// nobody overtakes them.
+//
+// The list is as long as there are changes in flight. It keeps its memory, so that
+// locking allocates nothing in the long run.
 type rangeLock struct {
 	mu      sync.Mutex
-	free    sync.Cond
-	active  []span
+	changed sync.Cond
+	turn    uint64
+	spans   []span // in the order of their turns
 	waiting int
 }
 
 func newRangeLock() *rangeLock {
 	l := &rangeLock{}
-	l.free.L = &l.mu
+	l.changed.L = &l.mu
 	return l
 }
 
-// lock blocks until s conflicts with nobody, and registers it.
-func (l *rangeLock) lock(s span) {
+// lock blocks until nobody who asked before has any byte of [lo, hi). What it returns
+// is for unlock.
+func (l *rangeLock) lock(lo, hi int64) (turn uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.conflicts(s) {
+	l.turn++
+	s := span{lo: lo, hi: hi, turn: l.turn}
+	l.spans = append(l.spans, s)
+	for l.blockedLocked(s) {
 		l.waiting++
-		l.free.Wait()
+		l.changed.Wait()
 		l.waiting--
 	}
-	l.active = append(l.active, s)
+	return s.turn
 }
 
-// unlock takes one span equal to s out.
-func (l *rangeLock) unlock(s span) {
+func (l *rangeLock) unlock(turn uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, a := range l.active {
-		if a == s {
-			last := len(l.active) - 1
-			l.active[i] = l.active[last]
-			l.active = l.active[:last]
-			break
-		}
-	}
+	i := slices.IndexFunc(l.spans, func(s span) bool { return s.turn == turn })
+	l.spans = slices.Delete(l.spans, i, i+1)
 	if l.waiting > 0 {
-		l.free.Broadcast()
+		l.changed.Broadcast()
 	}
 }
 
-func (l *rangeLock) conflicts(s span) bool {
-	for _, a := range l.active {
-		if (a.exclusive || s.exclusive) && a.lo < s.hi && s.lo < a.hi {
+// blockedLocked says whether an earlier span overlaps s.
+func (l *rangeLock) blockedLocked(s span) bool {
+	for _, earlier := range l.spans {
+		if earlier.turn == s.turn {
+			return false
+		}
+		if earlier.overlaps(s) {
 			return true
 		}
 	}

@@ -31,8 +31,9 @@ type Server struct {
 	Disk Disk
 	// Logger is told who came, who went and who broke the protocol; nil for nobody.
 	Logger *slog.Logger
-	// MaxConns bounds the clients at once, each of which may cost some 10 MiB; a
-	// client too many is disconnected. 0 means DefaultConns.
+	// MaxConns bounds the clients at once, each of which may cost some 10 MiB. A client
+	// that leaves counts until the requests that it leaves behind are over. 0 means
+	// DefaultConns.
 	MaxConns int
 	// Grace bounds the wait for requests in flight when the server ends. 0 means
 	// DefaultGrace.
