@@ -85,6 +85,12 @@ func (e *backEnd) hurry(end <-chan struct{}, links []*backLink) {
 	}
 }
 
-// grace is how long a service that closes lets requests that were taken go on before
-// it asks their handlers, through the context, to give up.
-const grace = 10 * time.Second
+const (
+	// grace is how long a service that closes lets requests that were taken go on before
+	// it asks their handlers, through the context, to give up.
+	grace = 10 * time.Second
+	// closeTime is how long a service that closes takes at most for its front ends and
+	// handlers: asking the ones to close, then letting the others finish, and last of all
+	// for those who were asked to give up.
+	closeTime = usherTime + grace + 2*time.Second
+)

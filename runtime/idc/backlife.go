@@ -22,6 +22,8 @@ type backEnd struct {
 	log  *slog.Logger
 	stop context.CancelFunc
 	over chan struct{}
+	late context.Context // ends when a service that is to end waits for no handler any more
+	left int             // rings with handlers that weren't waited for; read once it is over
 
 	changed    chan struct{} // cap 1: other keys are to be published
 	failure    chan error    // of a link of this connection, cap 1
@@ -35,14 +37,17 @@ type backEnd struct {
 
 func startBackEnd(r *reception, at place) *backEnd {
 	ctx, cancel := context.WithCancel(context.Background())
+	late, forget := outlast(ctx, closeTime)
 	e := &backEnd{
-		s: r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
+		late: late,
+		s:    r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
 		log:  r.s.log.With("front", at.peer, "dev", at.dev),
 		over: make(chan struct{}), changed: make(chan struct{}, 1), failure: make(chan error, 1),
 	}
 	go func() {
 		defer r.ended()
 		defer close(e.over)
+		defer forget()
 		defer cancel()
 		if err := e.live(ctx); err != nil && ctx.Err() == nil {
 			e.log.Warn("endpoint ended", "err", err)

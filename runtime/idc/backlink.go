@@ -244,19 +244,36 @@ func (e *backEnd) sweep() {
 }
 
 // sever ends the connection, whatever of it there is: requests that were taken are
-// finished, then everything of the front end's is unmapped.
+// finished, then everything of the front end's is unmapped. A handler that doesn't return
+// is waited for, since what it does late must not come after what the next connection
+// brings; but not for ever once the service is to end. Then it keeps what it uses.
 func (e *backEnd) sever(cause error) {
 	if len(e.links) > 0 {
 		e.log.Info("disconnected", "cause", cause)
 	}
 	for _, k := range e.links {
-		if k.queue != nil {
-			k.queue.Stop(cause != ErrClosed)
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			k.close(cause != ErrClosed)
+		}()
+		select {
+		case <-over:
+		case <-e.late.Done():
+			e.left++
+			e.log.Error("a handler doesn't return; it is left behind", "waited", closeTime)
 		}
-		k.channel.Close()
-		k.pages.Unmap()
-		k.data.Close()
 	}
 	e.links = nil
 	e.failure = make(chan error, 1) // a late failure of these links finds nobody
+}
+
+// close ends the use of the ring. If abort, handlers are asked at once to give up.
+func (k *backLink) close(abort bool) {
+	if k.queue != nil {
+		k.queue.Stop(abort)
+	}
+	k.channel.Close()
+	k.pages.Unmap()
+	k.data.Close()
 }

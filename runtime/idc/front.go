@@ -53,17 +53,20 @@ type Front struct {
 	// segments is how many a request has at most on the present connection, or the last.
 	segments atomic.Uint32
 
-	stop    context.CancelFunc
-	stopped chan struct{}
+	stop      context.CancelFunc
+	stopping  <-chan struct{} // closed by stop
+	stopped   chan struct{}
+	ended     chan struct{} // closed by the first Close at its end
+	closed    atomic.Bool   // by the user
+	callbacks callbacks
 
-	mu      sync.Mutex
-	up      chan struct{} // closed while connected
-	isUp    bool
-	reason  error // why it isn't connected
-	peer    peer  // of the connection, or the last one
-	sets    map[peer]*grant.Set
-	shelf   shelf
-	closing sync.Once
+	mu     sync.Mutex
+	up     chan struct{} // closed while connected
+	isUp   bool
+	reason error // why it isn't connected
+	peer   peer  // of the connection, or the last one
+	sets   map[peer]*grant.Set
+	shelf  shelf
 }
 
 // NewFront makes a front end of the device that is called name. It cannot fail: a
@@ -75,13 +78,13 @@ func NewFront(d platform.Domain, name string, spec FrontSpec, opts ...Option) *F
 		hub: hubOf(d), name: name, spec: spec, opt: o, abi: p.abi(o.abi),
 		log:     o.log.With("protocol", p.Name, "name", name, "end", "front"),
 		up:      make(chan struct{}),
-		stopped: make(chan struct{}),
-		reason:  errors.New("no back end has appeared yet"),
-		sets:    map[peer]*grant.Set{},
+		stopped: make(chan struct{}), ended: make(chan struct{}),
+		reason: errors.New("no back end has appeared yet"),
+		sets:   map[peer]*grant.Set{},
 	}
 	f.makeQueues()
 	ctx, cancel := context.WithCancel(context.Background())
-	f.stop = cancel
+	f.stop, f.stopping = cancel, ctx.Done()
 	go f.run(ctx)
 	return f
 }
@@ -188,14 +191,20 @@ func (f *Front) Name() string { return f.name }
 
 // Close ends the front end: what is under way ends with ErrClosed, the back end is
 // told, and everything is released. It waits for that, and for nothing that the
-// peer would have to do.
+// peer would have to do. It may be called in a callback of the front end's: it doesn't
+// wait for those that run already, and OnDisconnect is then called after it.
 func (f *Front) Close() error {
-	f.closing.Do(func() {
-		f.stop()
-		<-f.stopped
-		for _, q := range f.queues {
-			q.Close(ErrClosed)
+	if f.closed.Swap(true) {
+		if !f.callbacks.areRunning() { // else one may be what calls us
+			<-f.ended
 		}
-	})
+		return nil
+	}
+	f.stop()
+	<-f.stopped
+	for _, q := range f.queues {
+		q.Close(ErrClosed)
+	}
+	close(f.ended)
 	return nil
 }

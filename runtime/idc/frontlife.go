@@ -477,7 +477,7 @@ func (l *frontLife) cut(cause error) {
 	}
 	l.failure = make(chan error, 1) // a late failure of these links finds nobody
 	if l.setDown(cause) && l.opt.onDisconnect != nil {
-		l.opt.onDisconnect(cause)
+		l.callbacks.call(l.stopping, func() { l.opt.onDisconnect(cause) })
 	}
 }
 

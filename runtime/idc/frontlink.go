@@ -205,9 +205,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 	}
 	l.pause = retryFirst
 	l.setUp(peer{l.c.dom, l.at.peer})
-	if l.opt.onConnect != nil {
-		l.opt.onConnect()
-	}
+	l.callbacks.call(l.stopping, l.opt.onConnect)
 	return nil
 }
 
@@ -225,9 +223,7 @@ func (l *frontLife) reread(ctx context.Context) error {
 	}
 	if changed {
 		l.log.Info("the back end published other keys")
-		if l.opt.onChange != nil {
-			l.opt.onChange()
-		}
+		l.callbacks.call(l.stopping, l.opt.onChange)
 	}
 	return nil
 }

@@ -89,8 +89,9 @@ func Publish(f func(w *KeyWriter)) Option { return func(o *options) { o.publish 
 // Logger sets where an endpoint reports what it does. The default is nowhere.
 func Logger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
-// OnConnect has f called after each connect of a front end. Calls of OnConnect and
-// OnDisconnect never overlap. f must not block for long.
+// OnConnect has f called after each connect of a front end. Calls of OnConnect,
+// OnDisconnect and OnChange never overlap, and the endpoint waits for each, so f must not
+// block for long. It may call anything of the endpoint's, Close included.
 func OnConnect(f func()) Option { return func(o *options) { o.onConnect = f } }
 
 // OnDisconnect has f called after each disconnect of a front end, with the cause.
@@ -98,6 +99,5 @@ func OnConnect(f func()) Option { return func(o *options) { o.onConnect = f } }
 func OnDisconnect(f func(cause error)) Option { return func(o *options) { o.onDisconnect = f } }
 
 // OnChange has f called when the back end has published other keys while it stayed
-// connected, as a disk does that has grown. Calls never overlap with those of
-// OnConnect and OnDisconnect. f must not block for long.
+// connected, as a disk does that has grown. See OnConnect about calls.
 func OnChange(f func()) Option { return func(o *options) { o.onChange = f } }

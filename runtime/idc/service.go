@@ -22,6 +22,10 @@ type BackSpec struct {
 	Handle func(*Request)
 }
 
+// ErrHandlers says that a service ended although handlers of it haven't returned. They
+// keep the memory that they use until they do.
+var ErrHandlers = errors.New("handlers haven't returned")
+
 // ErrTaken says that another back end serves the name.
 var ErrTaken = errors.New("another back end serves that name")
 
@@ -38,6 +42,7 @@ type Service struct {
 
 	stop    context.CancelFunc
 	stopped chan struct{}
+	left    int           // rings with handlers that haven't returned; valid once stopped
 	changed chan struct{} // cap 1: other keys are to be published
 
 	mu    sync.Mutex
@@ -62,15 +67,15 @@ func NewService(d platform.Domain, name string, spec BackSpec, opts ...Option) *
 	return s
 }
 
-// Serve serves until ctx ends, then finishes what is under way. It returns nil then,
-// and otherwise why the service can't be: the name is taken, for example.
+// Serve serves until ctx ends, then finishes what is under way, as Close does. It returns
+// what Close returns then, and otherwise why the service can't be: the name is taken, for
+// example.
 func (s *Service) Serve(ctx context.Context) error {
-	defer s.Close()
 	if err := s.Ready(ctx); err != nil {
-		return err
+		return errors.Join(err, s.Close())
 	}
 	<-ctx.Done()
-	return nil
+	return s.Close()
 }
 
 // Ready waits until the name is ours, or the device there. It fails at once if another
@@ -114,10 +119,15 @@ func (s *Service) Republish() {
 
 // Close withdraws the name, finishes the requests that were taken, and disconnects
 // every front end. A toolstack's device stays, closed: its front end is asked to close
-// first, and waited for, for a while.
+// first, and waited for, for up to 5 seconds. Handlers then have 10 seconds to return
+// before their contexts end, and 2 more: it fails with ErrHandlers if any hasn't then. So
+// a handler may call it, and is waited for in vain.
 func (s *Service) Close() error {
 	s.stop()
 	<-s.stopped
+	if s.left > 0 {
+		return fmt.Errorf("%s %q: %w, on %d rings", s.spec.Protocol.Name, s.name, ErrHandlers, s.left)
+	}
 	return nil
 }
 
@@ -235,6 +245,7 @@ func (r *reception) reconcile(ctx context.Context) error {
 	}
 	for node, e := range r.ends {
 		if e.isOver() {
+			r.s.left += e.left
 			delete(r.ends, node)
 			r.lay(node)
 		}
@@ -297,5 +308,6 @@ func (r *reception) close() {
 	}
 	for _, e := range r.ends {
 		<-e.over
+		r.s.left += e.left
 	}
 }
