@@ -17,6 +17,9 @@ import (
 // seeds feeds every file that is in the tree anyway.
 func seeds(f *testing.F) {
 	f.Helper()
+	for _, src := range larges(3) {
+		f.Add([]byte(src()))
+	}
 	for _, pattern := range []string{"../protocols/*.idc", "testdata/diag/*/*.idc"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {

@@ -9,14 +9,20 @@ import (
 	"github.com/xenidc/idc/idl/lint"
 	"github.com/xenidc/idc/idl/resolve"
 	"github.com/xenidc/idc/idl/schema"
+	"github.com/xenidc/idc/idl/stubs"
 	"github.com/xenidc/idc/idl/syntax"
 )
 
-// Compile compiles a file's text. The protocol is complete and consistent only if the list has no error.
+// Compile compiles a file's text. The protocol is complete and consistent only if the list has no error; notes say why it gets no
+// stubs, if it doesn't.
 func Compile(name string, src []byte) (*schema.Protocol, *diag.List) {
 	var diags diag.List
 	file := syntax.Parse(name, src, &diags)
-	return resolve.File(file, &diags), &diags
+	p := resolve.File(file, &diags)
+	if !diags.Failed() {
+		stubs.Check(p, &diags)
+	}
+	return p, &diags
 }
 
 // Vet is Compile, and adds warnings if there is no error.

@@ -34,7 +34,7 @@ func TestLanguageSnippets(t *testing.T) {
 		if !strings.Contains(src, "protocol ") {
 			src = "protocol example\n" + src
 		}
-		if _, diags := Compile("snippet.idc", []byte(src)); diags.Len() > 0 {
+		if _, diags := Compile("snippet.idc", []byte(src)); !diags.Clean() {
 			var out strings.Builder
 			if err := diag.Render(&out, diags.Items(), func(string) string { return src }); err != nil {
 				t.Fatal(err)

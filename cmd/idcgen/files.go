@@ -13,6 +13,9 @@ import (
 
 // report writes diagnostics to the error output, or as JSON to the output.
 func (s *streams) report(diags *diag.List, asJSON bool, sources map[string]string) error {
+	if n := diags.Dropped(); n > 0 {
+		defer fmt.Fprintf(s.err, "\nidcgen: and %d more; mend some of these first\n", n)
+	}
 	if asJSON {
 		return diag.RenderJSON(s.out, diags.Items())
 	}

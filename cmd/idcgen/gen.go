@@ -12,15 +12,16 @@ import (
 
 // genCmd is `idcgen gen`.
 type genCmd struct {
-	Out   string   `short:"o" required:"" placeholder:"DIR" help:"Where the Go package goes; made if it isn't there."`
-	Check bool     `help:"Write nothing; list the files that would change and exit 1 if there are any."`
-	JSON  bool     `help:"Print diagnostics as JSON, one per line."`
-	Files []string `arg:"" help:"Protocol files."`
+	Out          string   `short:"o" required:"" placeholder:"DIR" help:"Where the Go package goes; made if it isn't there."`
+	RequireStubs bool     `help:"Fail, and write nothing, if a protocol gets types and codecs only."`
+	Check        bool     `help:"Write nothing; list the files that would change and exit 1 if there are any."`
+	JSON         bool     `help:"Print diagnostics as JSON, one per line."`
+	Files        []string `arg:"" help:"Protocol files."`
 }
 
 // Help is shown by `idcgen gen --help`.
 func (genCmd) Help() string {
-	return "Files that don't change are not touched. Nothing is written if any protocol has a mistake.\n\nExamples:\n  idcgen gen -o generated/blk protocols/blk.idc\n  //go:generate go tool idcgen gen -o . kv.idc"
+	return "A protocol that the runtime can't carry whole gets types and codecs, and no stubs: notes say because of what. Files that don't change are not touched. Nothing is written if any protocol has a mistake.\n\nExamples:\n  idcgen gen -o generated/blk protocols/blk.idc\n  //go:generate go tool idcgen gen --require-stubs -o . kv.idc"
 }
 
 // Run generates.
@@ -29,10 +30,12 @@ func (c *genCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if diags.Failed() {
+	if diags.Len() > 0 {
 		if err := s.report(diags, c.JSON, sources); err != nil {
 			return err
 		}
+	}
+	if diags.Failed() || c.RequireStubs && stubless(ps) {
 		return errFound
 	}
 	var files []gen.File
@@ -43,7 +46,7 @@ func (c *genCmd) Run(s *streams) error {
 		}
 		files = append(files, out...)
 		if !gen.Stubs(p) {
-			fmt.Fprintf(s.err, "%s: types and codecs only, no stubs: those take one ring without one-way messages, and one bulk argument of bytes a transaction\n", c.Files[i])
+			fmt.Fprintf(s.err, "%s: types and codecs only, no stubs: the notes above say why\n", c.Files[i])
 		}
 	}
 	if c.Check {

@@ -3,26 +3,29 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/xenidc/idc/idl"
 	"github.com/xenidc/idc/idl/diag"
 	"github.com/xenidc/idc/idl/schema"
+	"github.com/xenidc/idc/idl/stubs"
 )
 
 // vetCmd is `idcgen vet`.
 type vetCmd struct {
-	JSON  bool     `help:"Print the diagnostics as JSON, one per line."`
-	Files []string `arg:"" help:"Protocol files."`
+	JSON         bool     `help:"Print the diagnostics as JSON, one per line."`
+	RequireStubs bool     `help:"Fail if a protocol gets types and codecs only."`
+	Files        []string `arg:"" help:"Protocol files."`
 }
 
 // Help is shown by `idcgen vet --help`.
 func (vetCmd) Help() string {
-	return "Examples:\n  idcgen vet protocols/*.idc\n  idcgen vet --json draft.idc"
+	return "Errors and warnings make it fail. Notes, such as why a protocol gets no stubs, don't.\n\nExamples:\n  idcgen vet protocols/*.idc\n  idcgen vet --json draft.idc"
 }
 
 // Run checks the files.
 func (c *vetCmd) Run(s *streams) error {
-	_, diags, sources, err := compile(c.Files, idl.Vet)
+	ps, diags, sources, err := compile(c.Files, idl.Vet)
 	if err != nil {
 		return err
 	}
@@ -32,7 +35,15 @@ func (c *vetCmd) Run(s *streams) error {
 	if err := s.report(diags, c.JSON, sources); err != nil {
 		return err
 	}
+	if diags.Clean() && !(c.RequireStubs && stubless(ps)) {
+		return nil
+	}
 	return errFound
+}
+
+// stubless reports whether some protocol gets no stubs.
+func stubless(ps []*schema.Protocol) bool {
+	return slices.ContainsFunc(ps, func(p *schema.Protocol) bool { return len(stubs.Missing(p)) > 0 })
 }
 
 // compile reads and compiles files; the protocols are in their order.

@@ -30,13 +30,14 @@ func (s Span) To(e Span) Span {
 	return s
 }
 
-// Severity tells a file that can't be compiled from one that could be better.
+// Severity tells a file that can't be compiled from one that could be better, and from one that is as it should be.
 type Severity string
 
-// The two severities.
+// The severities.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
+	Remark  Severity = "note" // nothing is wrong, but the author should know
 )
 
 // Note is a second place that a diagnostic needs in order to be understood.
@@ -125,6 +126,11 @@ func (l *List) Dropped() int { return l.dropped }
 
 // Failed reports whether an error is among them.
 func (l *List) Failed() bool { return l.failed }
+
+// Clean reports whether nothing is wrong: there are remarks at most.
+func (l *List) Clean() bool {
+	return !l.failed && !slices.ContainsFunc(l.items, func(d *Diagnostic) bool { return d.Severity != Remark })
+}
 
 // Len is the number of diagnostics that are kept, whatever their severity.
 func (l *List) Len() int { return len(l.items) }

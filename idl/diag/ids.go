@@ -66,6 +66,7 @@ const (
 	FrozenGrows  ID = "frozen-grows"
 	BadSince     ID = "bad-since"
 	NotGenerated ID = "not-generated"
+	NoStubs      ID = "no-stubs"
 )
 
 // What could be better.
@@ -84,7 +85,7 @@ var All = []ID{
 	BadOffset, SizeMismatch, LayoutDiffers, MissingBound, BadCount, UnionTag, SegmentShape,
 	KeyName, KeyPlace, KeyValue, KeyRule,
 	RingShape, TagMoves, SlotSize, MixedForms, Unbound, BoundTwice, FormClash, Direction, BadSplit,
-	FrozenGrows, BadSince, NotGenerated,
+	FrozenGrows, BadSince, NotGenerated, NoStubs,
 	Undocumented, Unused, HiddenHole, NameStyle,
 }
 
@@ -93,6 +94,8 @@ func (id ID) Severity() Severity {
 	switch id {
 	case Undocumented, Unused, HiddenHole, NameStyle:
 		return Warning
+	case NoStubs:
+		return Remark
 	}
 	return Error
 }

@@ -137,17 +137,21 @@ func (t *tables) record(group []Record) {
 		head = append(head, "@"+r.ABI)
 	}
 	t.row(append(head, "size", "field", "type", "unit")...)
+	fields := make([]map[fieldName]*Field, len(group))
+	for i, r := range group {
+		fields[i] = fieldsByName(r)
+	}
 	for _, name := range fieldOrder(group) {
-		t.field(group, name)
+		t.field(fields, name)
 	}
 }
 
-func (t *tables) field(group []Record, name fieldName) {
+func (t *tables) field(group []map[fieldName]*Field, name fieldName) {
 	var cells []any
 	var shown *Field
-	for _, r := range group {
+	for _, fields := range group {
 		cell := "-"
-		if f := name.in(r); f != nil {
+		if f := fields[name]; f != nil {
 			cell, shown = fmt.Sprint(f.Offset), f
 		}
 		cells = append(cells, cell)
@@ -161,17 +165,14 @@ type fieldName struct {
 	nth  int
 }
 
-func (n fieldName) in(r Record) *Field {
-	seen := 0
+func fieldsByName(r Record) map[fieldName]*Field {
+	out, seen := make(map[fieldName]*Field, len(r.Fields)), map[string]int{}
 	for i := range r.Fields {
-		if r.Fields[i].Name == n.name {
-			if seen == n.nth {
-				return &r.Fields[i]
-			}
-			seen++
-		}
+		f := &r.Fields[i]
+		out[fieldName{f.Name, seen[f.Name]}] = f
+		seen[f.Name]++
 	}
-	return nil
+	return out
 }
 
 // fieldOrder lists the fields of all ABIs: those of the one that has most of them.

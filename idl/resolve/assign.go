@@ -10,7 +10,7 @@ import (
 func (b *binder) assign(d *syntax.Assign) {
 	r := b.r
 	target, p := b, d.Target
-	if p.Parts[0].Text == "response" && len(p.Parts) > 1 && b.slot.Struct.Field("response") == nil {
+	if p.Parts[0].Text == "response" && len(p.Parts) > 1 && r.fieldOf(b.slot.Struct, "response") == nil {
 		if b.rsp == nil {
 			r.diags.Add(diag.Direction, p.Span(), "a message has no response").
 				Because("it goes one way").Try("make it a transaction")

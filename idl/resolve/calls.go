@@ -65,6 +65,8 @@ func (r *resolver) callName(n *syntax.Name) bool {
 // clauses is what follows a signature.
 type clauses struct {
 	replay, fail, credit bool
+	idempotent           bool
+	replayAt             diag.Span
 	quota, since         int
 	feature              *schema.Key
 	ring                 *schema.Ring
@@ -72,37 +74,96 @@ type clauses struct {
 }
 
 func (r *resolver) clauses(list []*syntax.Clause) (c clauses) {
+	seen := map[string]bool{}
 	for _, item := range list {
-		switch {
-		case item.Replay, item.Fail:
-			c.replay, c.fail = c.replay || item.Replay, c.fail || item.Fail
-			if c.replay && c.fail {
-				r.diags.Add(diag.BadModifier, syntax.At(item.Pos, 4), "`replay` and `fail` can't both hold").
-					Because("after a reconnect a transaction is either sent again or ended").Try("keep one")
-			}
-		case item.Credit:
-			c.credit = true
-		case item.Quota != nil:
-			c.quota = int(r.within(item.Quota.Span(), "a quota", r.number(item.Quota, nil), 1, 1<<20))
-		case item.When != nil:
-			c.feature = r.featureKey(item.When)
-		case item.On != nil:
-			c.ring = r.onRing(item.On)
-		case item.Number != nil:
-			c.number = item.Number
-		case item.Since != nil:
-			c.since = r.since(item.Since, false, "")
+		if word := clauseWord(item); seen[word] {
+			r.twice(syntax.At(item.Pos, len(word)), "`"+word+"`")
+			continue
+		} else {
+			seen[word] = true
 		}
+		r.clause(&c, item)
+		r.unkeptClause(item)
+	}
+	if seen["replay"] && seen["fail"] {
+		r.diags.Add(diag.BadModifier, c.replayAt, "`replay` and `fail` can't both hold").
+			Because("after a reconnect a transaction is either sent again or ended").Try("keep one")
 	}
 	return c
 }
 
-func (r *resolver) onRing(n *syntax.Name) *schema.Ring {
-	ring := r.p.RingByName(n.Text)
-	if ring == nil {
-		r.unknown(n, "ring", r.ringNames)
+func (r *resolver) clause(c *clauses, item *syntax.Clause) {
+	switch {
+	case item.Replay:
+		c.replay, c.idempotent, c.replayAt = true, item.Idempotent, syntax.At(item.Pos, len("replay"))
+	case item.Fail:
+		c.fail = true
+	case item.Credit:
+		c.credit = true
+	case item.Quota != nil:
+		c.quota = int(r.within(item.Quota.Span(), "a quota", r.number(item.Quota, nil), 1, 1<<20))
+	case item.When != nil:
+		c.feature = r.featureKey(item.When)
+	case item.On != nil:
+		c.ring = r.onRing(item.On)
+	case item.Number != nil:
+		c.number = item.Number
+	case item.Since != nil:
+		c.since = r.since(item.Since, false, "")
 	}
-	return ring
+}
+
+// clauseWord is the word that a clause begins with: there is one of each.
+func clauseWord(item *syntax.Clause) string {
+	switch {
+	case item.Replay:
+		return "replay"
+	case item.Fail:
+		return "fail"
+	case item.Credit:
+		return "credit"
+	case item.Quota != nil:
+		return "quota"
+	case item.When != nil:
+		return "when"
+	case item.On != nil:
+		return "on"
+	case item.Number != nil:
+		return "number"
+	}
+	return "since"
+}
+
+// replayable checks that a transaction may be done twice.
+func (r *resolver) replayable(t *schema.Transaction, c clauses) {
+	if !c.replay {
+		return
+	}
+	for _, p := range t.Params {
+		if p.Bulk == nil || p.Bulk.From != schema.Both {
+			continue
+		}
+		if !c.idempotent {
+			r.diags.Add(diag.BadModifier, c.replayAt, "`%s` would be sent again with what the first time made of `%s`", t.Name, p.Name).
+				Note(p.Pos, "it goes both ways").
+				Because("after a reconnect, `replay` sends the front's buffer as it is then, and the back may have changed it").
+				Try("remove `replay`, or write `replay idempotent` if that does no harm")
+		}
+		return
+	}
+	if c.idempotent {
+		r.diags.Add(diag.BadModifier, c.replayAt, "`idempotent` says nothing about `%s`", t.Name).
+			Because("it is for a bulk that goes both ways: the others are as they were").Try("write `replay`")
+	}
+}
+
+func (r *resolver) onRing(n *syntax.Name) *schema.Ring {
+	parts := r.rings[n.Text]
+	if parts == nil {
+		r.unknown(n, "ring", r.ringNames)
+		return nil
+	}
+	return parts.ring
 }
 
 func (r *resolver) ringNames() (names []string) {
@@ -122,6 +183,16 @@ func (r *resolver) featureKey(s *syntax.Str) *schema.Key {
 	if k.Form != schema.Flag {
 		r.diags.Add(diag.KeyValue, s.Span(), "`%s` isn't a flag", k.Name).Note(k.Pos, "declared here").
 			Because("it says whether something is there").Try("name a key of type bool")
+		return nil
+	}
+	if k.From != schema.Back {
+		r.diags.Add(diag.KeyPlace, s.Span(), "`%s` is written by the %s", k.Name, k.From).Note(k.Pos, "declared here").
+			Because("it is the back that says what it knows").Try("name a key of `keys from back`")
+		return nil
+	}
+	if k.Deprecated {
+		r.relied(s.Span(), k)
+		return nil
 	}
 	return k
 }
@@ -153,6 +224,7 @@ func (r *resolver) transaction(d *syntax.Transaction, doc string) {
 			Because("its request is the slot that the response takes").Try("remove `credit`")
 	}
 	t.Params, t.Results = r.params(d.Params, false), r.params(d.Results, true)
+	r.replayable(t, c)
 	r.p.Transactions = append(r.p.Transactions, t)
 	if !r.hasForm(d.Name, d.Body) || t.Ring == nil || !r.usable(t.Ring) {
 		return
@@ -215,12 +287,8 @@ func (r *resolver) hasForm(n *syntax.Name, body *syntax.Body) bool {
 
 // usable tells whether a ring was resolved without a mistake.
 func (r *resolver) usable(ring *schema.Ring) bool {
-	for _, parts := range r.rings {
-		if parts.ring == ring {
-			return parts.ok
-		}
-	}
-	return true
+	parts := r.rings[ring.Name]
+	return parts == nil || !parts.bad
 }
 
 func (r *resolver) message(d *syntax.Message, doc string) {

@@ -22,6 +22,7 @@ func (c *chooser) transaction(d *syntax.Transaction, doc string) {
 	t := &schema.Transaction{Name: d.Name.Text, Doc: doc, Pos: d.Name.Span(), Ring: c.requests, Replay: cl.replay,
 		Quota: cl.quota, Feature: cl.feature, Since: cl.since}
 	t.Params, t.Results = c.params(d.Params, false), c.params(d.Results, true)
+	r.replayable(t, cl)
 	r.p.Transactions = append(r.p.Transactions, t)
 	op := c.number(d.Name, doc, cl)
 	rsp, reply := c.response(t)

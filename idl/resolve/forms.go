@@ -36,6 +36,7 @@ func (r *resolver) formOf(item *syntax.BodyItem, ring *schema.Ring, params []*sc
 	if from == schema.Back {
 		form.Request, form.Response = nil, slot.Struct
 	}
+	r.unkeptForm(d)
 	if d.When != nil {
 		form.Enable = r.featureKey(d.When)
 	}
@@ -78,7 +79,18 @@ func (r *resolver) limitKey(s *syntax.Str) *schema.Key {
 		r.unknownAt(s.Span(), s.Value(), "key of the back", r.keyNames(schema.Back))
 		return nil
 	}
-	r.keyNumeric(k, s.Span())
+	if !r.keyNumeric(k, s.Span()) {
+		return nil
+	}
+	if k.From != schema.Back {
+		r.diags.Add(diag.KeyPlace, s.Span(), "`%s` is written by the %s", k.Name, k.From).Note(k.Pos, "declared here").
+			Because("it is the back that says how much it takes").Try("name a key of `keys from back`")
+		return nil
+	}
+	if k.Deprecated {
+		r.relied(s.Span(), k)
+		return nil
+	}
 	return k
 }
 
@@ -128,7 +140,7 @@ func (b *binder) typed(decls []*syntax.Param) {
 		if d.Type == nil || b.uses(b.params[i]) {
 			continue
 		}
-		if f := b.slot.Struct.Field(b.params[i].Name); f != nil {
+		if f := b.r.fieldOf(b.slot.Struct, b.params[i].Name); f != nil {
 			path := &schema.Path{Fields: []*schema.Field{f}}
 			b.matchType(d.Path.Span(), b.params[i], path)
 			b.add(path, schema.Source{Kind: schema.FromParam, Param: b.params[i]}, d.Path.Span())

@@ -14,6 +14,9 @@
 package resolve
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/xenidc/idc/idl/diag"
 	"github.com/xenidc/idc/idl/schema"
 	"github.com/xenidc/idc/idl/syntax"
@@ -29,7 +32,9 @@ type resolver struct {
 	origin    map[*schema.Field]*syntax.Field
 	building  map[*schema.Struct]progress
 	unions    map[*schema.Union]progress
-	rings     []*ringParts
+	rings     map[string]*ringParts // that the file draws
+	refs      map[*schema.Key]*schema.Ring
+	members   map[any]map[string]*schema.Field // of structs and unions
 	enumNames map[*schema.Enum]map[string]*schema.EnumValue
 	keyIndex  map[keyPlace]*schema.Key
 	calls     map[string]diag.Span    // transactions and messages by name
@@ -56,6 +61,9 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 		unions:    map[*schema.Union]progress{},
 		enumNames: map[*schema.Enum]map[string]*schema.EnumValue{},
 		keyIndex:  map[keyPlace]*schema.Key{},
+		rings:     map[string]*ringParts{},
+		refs:      map[*schema.Key]*schema.Ring{},
+		members:   map[any]map[string]*schema.Field{},
 		calls:     map[string]diag.Span{},
 		misplaced: map[*schema.Field]bool{},
 		offsets:   map[*schema.Field]value{},
@@ -68,6 +76,7 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 	r.allRings()
 	r.allCalls()
 	r.growth()
+	r.unkeptKeys()
 	r.independence()
 	return r.p
 }
@@ -114,10 +123,15 @@ func (r *resolver) headerDecl(d *syntax.Decl) {
 	p := r.p
 	if dev := d.Device; dev != nil {
 		r.mods(d, "device")
-		p.Device.Doc, p.Device.Front = syntax.DocText(d.Doc), dev.Front.Value()
+		p.Device.Doc, p.Device.Front = syntax.DocText(d.Doc), r.deviceType(dev.Front)
 		for _, b := range dev.Backs {
-			p.Device.Backs = append(p.Device.Backs, b.Value())
+			if name := r.deviceType(b); slices.Contains(p.Device.Backs, name) {
+				r.twice(b.Span(), "`"+name+"`")
+			} else {
+				p.Device.Backs = append(p.Device.Backs, name)
+			}
 		}
+		r.unkeptDevice(dev)
 		return
 	}
 	mods := r.mods(d, "protocol", "frozen")
@@ -125,6 +139,16 @@ func (r *resolver) headerDecl(d *syntax.Decl) {
 	if v := d.Protocol.Version; v != nil {
 		p.Version = int(r.within(v.Span(), "the version", r.number(v, nil), 1, 1<<15))
 	}
+}
+
+// deviceType is the name of a directory in the store.
+func (r *resolver) deviceType(s *syntax.Str) string {
+	name := s.Value()
+	if !goodName(name) {
+		r.diags.Add(diag.KeyName, s.Span(), "the store can't hold devices of this type").
+			Because("a type is the name of a directory, made of letters, digits and `-_@`").Try("correct the name")
+	}
+	return name
 }
 
 func (r *resolver) noProtocol() {
@@ -135,6 +159,24 @@ func (r *resolver) noProtocol() {
 	r.diags.Add(diag.MissingProtocol, at, "the file names no protocol").
 		Because("its name becomes the name of the Go package and of the device").
 		Try("begin the file with `protocol` and a name")
+}
+
+// abiString checks the string by which an ABI is known.
+func (r *resolver) abiString(d *syntax.ABI, name string) {
+	at := d.Name.Span()
+	if d.String != nil {
+		at = d.String.Span()
+	}
+	if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.diags.Add(diag.KeyValue, at, "this can't be the value of the key `protocol`").
+			Because("it is a word of printable letters").Try("write for instance `\"%s-abi\"`", d.Name.Text)
+	}
+	for _, prev := range r.p.Device.Names {
+		if prev.Name == name {
+			r.diags.Add(diag.DuplicateValue, at, "`%s` is what %s is called already", name, prev.ABI).
+				Because("the back couldn't tell which layout the front speaks").Try("give each ABI a string of its own")
+		}
+	}
 }
 
 func (r *resolver) abis() {
@@ -161,6 +203,7 @@ func (r *resolver) abis() {
 		if d.ABI.String != nil {
 			name.Name = d.ABI.String.Value()
 		}
+		r.abiString(d.ABI, name.Name)
 		dev.Names = append(dev.Names, name)
 		if d.ABI.Absent || len(dev.Names) == 1 {
 			if d.ABI.Absent && assumed != nil {

@@ -16,7 +16,8 @@ type ringParts struct {
 	tags []*syntax.Path
 	id   *syntax.Path
 	slot int64
-	ok   bool
+	at   diag.Span // of slot
+	bad  bool      // it can't be used, and that has been said
 }
 
 // allRings resolves the rings that the file draws.
@@ -34,8 +35,8 @@ func (r *resolver) allRings() {
 			continue
 		}
 		ring := &schema.Ring{Name: d.Ring.Name.Text, Doc: syntax.DocText(d.Doc), Pos: at}
-		if prev := r.p.RingByName(ring.Name); prev != nil {
-			r.duplicate(d.Ring.Name, prev.Pos)
+		if prev := r.rings[ring.Name]; prev != nil {
+			r.duplicate(d.Ring.Name, prev.ring.Pos)
 			continue
 		}
 		r.p.Rings = append(r.p.Rings, ring)
@@ -43,33 +44,32 @@ func (r *resolver) allRings() {
 	}
 }
 
+// ring resolves one ring. One that lacks what forms are made of is bad.
 func (r *resolver) ring(parts *ringParts) {
-	r.rings = append(r.rings, parts)
-	before := r.diags.Len()
+	r.rings[parts.ring.Name] = parts
 	for _, item := range parts.decl.Items {
 		r.ringItem(parts, item)
+		r.unkeptRing(parts.ring, item)
 	}
 	r.ringComplete(parts)
 	r.queueKeys(parts)
-	if r.diags.Len() > before || len(parts.ring.Requests) == 0 || len(parts.ring.Responses) == 0 {
-		return // a struct that couldn't be parsed has been complained about
+	if parts.bad {
+		return
 	}
-	r.slots(parts)
-	if r.diags.Len() > before {
+	if r.slots(parts); parts.bad {
 		return
 	}
 	r.echo(parts)
 	r.stride(parts)
-	parts.ok = r.diags.Len() == before
 }
 
 func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 	ring := parts.ring
 	switch {
 	case item.Request != nil:
-		ring.Requests = append(ring.Requests, r.slotStructs(item.Request)...)
+		ring.Requests = append(ring.Requests, r.slotStructs(parts, item.Request)...)
 	case item.Response != nil:
-		ring.Responses = append(ring.Responses, r.slotStructs(item.Response)...)
+		ring.Responses = append(ring.Responses, r.slotStructs(parts, item.Response)...)
 	case item.Tags != nil:
 		parts.tags = append(parts.tags, item.Tags...)
 	case item.ID != nil:
@@ -77,9 +77,9 @@ func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 	case item.Channel != nil:
 		ring.Channel = r.ringKey(item.Channel, schema.Front, schema.Port)
 	case item.Kept != nil:
-		ring.Persistent = r.ringKey(item.Kept, schema.Front, schema.Bool)
-		r.ringKey(item.Kept, schema.Back, schema.Bool)
+		r.persistent(ring, item.Kept)
 	case item.Slot != nil:
+		parts.at = item.Slot.Span()
 		parts.slot = r.within(item.Slot.Span(), "a slot", r.number(item.Slot, nil), 8, schema.PageSize-schema.RingHeader)
 	case item.Pages != nil:
 		r.ringPages(ring, item.Pages)
@@ -88,10 +88,18 @@ func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 	}
 }
 
+// persistent finds the flag by which both sides agree to keep pages mapped.
+func (r *resolver) persistent(ring *schema.Ring, s *syntax.Str) {
+	ring.Persistent = r.ringKey(s, schema.Front, schema.Bool)
+	if back := r.ringKey(s, schema.Back, schema.Bool); back == nil || ring.Persistent == nil {
+		ring.Persistent = nil
+	}
+}
+
 func (r *resolver) ringPages(ring *schema.Ring, d *syntax.RingPages) {
 	ring.RefKey = r.ringKey(d.Ref, schema.Front, schema.Gref)
 	if d.Refs != nil {
-		ring.RefsKey = r.ringKey(d.Refs, schema.Front, schema.Gref)
+		ring.RefsKey = r.rowKey(d.Refs, schema.Front, schema.Gref)
 		ring.Order = r.ringKey(d.Order, schema.Front, schema.Int)
 		r.numbered(d.Refs)
 	}
@@ -104,6 +112,11 @@ func (r *resolver) ringQueues(ring *schema.Ring, d *syntax.RingQueues) {
 	ring.Queues = r.ringKey(d.Number, schema.Front, schema.Int)
 	ring.MaxQueues = r.ringKey(d.Max, schema.Back, schema.Int)
 	ring.QueuePrefix = d.Under.Value()
+	if plain := strings.Replace(ring.QueuePrefix, "%u", "0", 1); !goodName(plain) {
+		r.diags.Add(diag.KeyName, d.Under.Span(), "the store can't hold a directory of this name").
+			Because("names are made of letters, digits and `-_@`, and one `%%u` stands for the queue's number").Try("write `\"queue-%%u\"`")
+		return
+	}
 	r.numbered(d.Under)
 }
 
@@ -125,12 +138,21 @@ func (r *resolver) queueKeys(parts *ringParts) {
 			}
 		}
 	}
-	for _, other := range r.p.Rings {
-		if other != ring && ring.RefKey != nil && other.RefKey == ring.RefKey {
-			r.diags.Add(diag.DuplicateName, ring.Pos, "`%s` publishes the pages of two rings", ring.RefKey.Name).
-				Note(other.Pos, "this is the other").Because("a page belongs to one ring").Try("give each a key of its own")
+	for _, k := range []*schema.Key{ring.Order, ring.MaxOrder, ring.Queues, ring.MaxQueues} {
+		if k != nil && k.PerQueue {
+			r.diags.Add(diag.KeyPlace, k.Pos, "`%s` can't be per queue", k.Name).Note(ring.Pos, "this ring is published by it").
+				Because("it is the same for all queues of a ring").Try("remove `per queue`")
 		}
 	}
+	if ring.RefKey == nil {
+		return
+	}
+	if other := r.refs[ring.RefKey]; other != nil {
+		r.diags.Add(diag.DuplicateName, ring.Pos, "`%s` publishes the pages of two rings", ring.RefKey.Name).
+			Note(other.Pos, "this is the other").Because("a page belongs to one ring").Try("give each a key of its own")
+		return
+	}
+	r.refs[ring.RefKey] = ring
 }
 
 func (r *resolver) perQueue(at diag.Span, k *schema.Key) {
@@ -151,6 +173,17 @@ func (r *resolver) numbered(s *syntax.Str) {
 
 // ringKey finds a key that a ring is published by.
 func (r *resolver) ringKey(s *syntax.Str, in schema.Side, kind schema.Kind) *schema.Key {
+	k := r.rowKey(s, in, kind)
+	if k != nil && strings.Contains(k.Name, "%u") {
+		r.diags.Add(diag.KeyName, s.Span(), "`%s` is a row of keys", k.Name).Note(k.Pos, "declared here").
+			Because("one key is needed here").Try("name a key without `%%u`")
+		return nil
+	}
+	return k
+}
+
+// rowKey is ringKey for a key that may have a number in its name.
+func (r *resolver) rowKey(s *syntax.Str, in schema.Side, kind schema.Kind) *schema.Key {
 	k := r.keyIn(in, s.Value())
 	if k == nil {
 		if other := r.keyIn(otherSide(in), s.Value()); other != nil {
@@ -162,11 +195,28 @@ func (r *resolver) ringKey(s *syntax.Str, in schema.Side, kind schema.Kind) *sch
 		return nil
 	}
 	if k.Type.Kind != kind {
-		r.diags.Add(diag.KeyValue, s.Span(), "`%s` is a %s", k.Name, k.Type).Note(k.Pos, "declared here").
+		r.diags.Add(diag.KeyValue, s.Span(), "`%s` is a %s", k.Name, keyTypeName(k)).Note(k.Pos, "declared here").
 			Because("a key of type %s is needed here", kindName(kind)).Try("change its type to %s", kindName(kind))
 		return nil
 	}
+	if k.Form == schema.Hex || k.Form == schema.HexPair {
+		r.diags.Add(diag.KeyValue, s.Span(), "`%s` is spelled as %s", k.Name, k.Form).Note(k.Pos, "declared here").
+			Because("rings are published by decimal numbers").Try("remove `hex` from the key")
+		return nil
+	}
+	if k.From != in {
+		r.diags.Add(diag.KeyPlace, s.Span(), "`%s` is written by the %s", k.Name, k.From).Note(k.Pos, "declared here").
+			Because("the %s publishes this", in).Try("move it to `keys from %s`", in)
+		return nil
+	}
 	return k
+}
+
+func keyTypeName(k *schema.Key) string {
+	if k.Form == schema.Text {
+		return "string"
+	}
+	return k.Type.String()
 }
 
 func kindName(k schema.Kind) string {
@@ -176,11 +226,20 @@ func kindName(k schema.Kind) string {
 	return k.String()
 }
 
-func (r *resolver) slotStructs(names []*syntax.Name) (slots []*schema.Slot) {
+func (r *resolver) slotStructs(parts *ringParts, names []*syntax.Name) (slots []*schema.Slot) {
+	seen := map[string]bool{}
 	for _, n := range names {
-		if s := r.find(n, "struct", func(s *symbol) bool { return s.strct != nil }); s != nil {
+		s := r.find(n, "struct", func(s *symbol) bool { return s.strct != nil })
+		switch {
+		case s == nil:
+			parts.bad = true
+		case seen[n.Text]:
+			r.diags.Add(diag.DuplicateName, n.Span(), "`%s` is listed twice", n.Text).
+				Because("a slot holds it or doesn't").Try("remove one of them")
+		default:
 			slots = append(slots, &schema.Slot{Struct: s.strct})
 		}
+		seen[n.Text] = true
 	}
 	return slots
 }
@@ -200,6 +259,7 @@ func (r *resolver) ringComplete(parts *ringParts) {
 		if !has[need] {
 			r.diags.Add(diag.RingShape, parts.ring.Pos, "ring `%s` has no `%s`", parts.ring.Name, need).
 				Because("%s", ringNeeds[need]).Try("add a line `%s`", need)
+			parts.bad = parts.bad || need == "request" || need == "response" || need == "id"
 		}
 	}
 }
@@ -236,21 +296,33 @@ func ringLine(item *syntax.RingItem) string {
 
 // slots finds id and tags in each layout, and checks that what tells the layouts apart doesn't move between them.
 func (r *resolver) slots(parts *ringParts) {
-	r.slotIDs(parts, parts.ring.Requests)
-	r.slotIDs(parts, parts.ring.Responses)
+	if !r.slotIDs(parts, parts.ring.Requests) || !r.slotIDs(parts, parts.ring.Responses) {
+		parts.bad = true
+		return
+	}
 	if len(parts.ring.Requests) > 1 && parts.tags == nil {
 		r.diags.Add(diag.RingShape, parts.ring.Pos, "nothing tells the requests of ring `%s` apart", parts.ring.Name).
 			Because("a slot may hold %d different structs", len(parts.ring.Requests)).Try("add a line `tag` with the field that does")
+		parts.bad = true
 		return
 	}
+	seen := map[string]bool{}
 	for i, p := range parts.tags {
+		if seen[p.String()] {
+			r.twice(p.Span(), "`"+p.String()+"`")
+			parts.bad = true
+			continue
+		}
+		seen[p.String()] = true
 		found := r.slotTags(p, parts.ring.Requests)
 		if r.slotTags(p, parts.ring.Responses) == nil && found == nil {
 			r.unknownAt(p.Span(), p.String(), "field of a slot", nil)
+			parts.bad = true
 		}
 		if i == 0 && len(found) < len(parts.ring.Requests) && len(found) > 0 {
 			r.diags.Add(diag.RingShape, p.Span(), "not every request has a field `%s`", p).
 				Because("the first tag tells which struct the slot holds").Try("name a field that all of them have")
+			parts.bad = true
 		}
 		if i == 0 {
 			r.still(p, found)
@@ -258,20 +330,22 @@ func (r *resolver) slots(parts *ringParts) {
 	}
 }
 
-func (r *resolver) slotIDs(parts *ringParts, slots []*schema.Slot) {
+// slotIDs finds the id in each of some slots, and tells whether it is in all.
+func (r *resolver) slotIDs(parts *ringParts, slots []*schema.Slot) bool {
 	var ids []*schema.Path
 	for _, s := range slots {
 		if s.ID = r.path(s.Struct, parts.id); s.ID == nil {
-			return
+			return false
 		}
 		if t := s.ID.Type(); t.Kind != schema.Int || t.BigEndian || s.ID.Bits != nil {
 			r.diags.Add(diag.RingShape, parts.id.Span(), "`%s` can't be an id", parts.id).Note(s.ID.Leaf().Pos, "declared here").
 				Because("an id is a plain integer").Try("give it the type u16, u32 or u64")
-			return
+			return false
 		}
 		ids = append(ids, s.ID)
 	}
 	r.still(parts.id, ids)
+	return true
 }
 
 // still checks that a field is at the same place in all layouts of a slot.
@@ -291,7 +365,7 @@ func (r *resolver) still(p *syntax.Path, paths []*schema.Path) {
 
 func (r *resolver) slotTags(p *syntax.Path, slots []*schema.Slot) (found []*schema.Path) {
 	for _, s := range slots {
-		if fieldNamed(s.Struct.Fields, p.Parts[0].Text) == nil {
+		if r.fieldOf(s.Struct, p.Parts[0].Text) == nil {
 			continue
 		}
 		if path := r.path(s.Struct, p); path != nil {
@@ -304,17 +378,25 @@ func (r *resolver) slotTags(p *syntax.Path, slots []*schema.Slot) (found []*sche
 
 // echo finds how a request is answered that no handler sees.
 func (r *resolver) echo(parts *ringParts) {
-	if len(parts.ring.Responses) == 0 {
-		return
-	}
 	rsp := parts.ring.Responses[0]
 	for _, req := range parts.ring.Requests {
-		for _, f := range rsp.Struct.Fields {
+		for _, f := range r.echoed(rsp) {
 			if src, ok := r.echoSource(f, rsp, req); ok {
 				req.Echo = append(req.Echo, schema.Bind{Path: &schema.Path{Fields: []*schema.Field{f}}, Source: src})
 			}
 		}
 	}
+}
+
+// echoed are the fields of a response that may be filled without a handler.
+func (r *resolver) echoed(rsp *schema.Slot) (list []*schema.Field) {
+	for _, f := range rsp.Struct.Fields {
+		item := r.origin[f]
+		if f == rsp.ID.Leaf() || f.Type.Kind == schema.EnumOf && f.Type.Enum.Status || item != nil && item.Source != nil {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func (r *resolver) echoSource(f *schema.Field, rsp, req *schema.Slot) (src schema.Source, ok bool) {
@@ -327,7 +409,7 @@ func (r *resolver) echoSource(f *schema.Field, rsp, req *schema.Slot) (src schem
 	case item != nil && item.Source != nil && item.Source.Path != nil && len(item.Source.Path.Parts) > 1:
 		p := item.Source.Path
 		inner := &syntax.Path{Pos: p.Pos, Parts: p.Parts[1:]}
-		if p.Parts[0].Text != "request" || fieldNamed(req.Struct.Fields, inner.Parts[0].Text) == nil {
+		if p.Parts[0].Text != "request" || r.fieldOf(req.Struct, inner.Parts[0].Text) == nil {
 			return src, false
 		}
 		path := r.path(req.Struct, inner)
@@ -336,9 +418,10 @@ func (r *resolver) echoSource(f *schema.Field, rsp, req *schema.Slot) (src schem
 	return src, false
 }
 
-// stride computes the size of a slot, which is a C union of all its structs, and checks that a ring can be made of them.
+// stride computes the size of a slot, which is a C union of all its structs, and checks that a ring can be made of them on every
+// ABI that the protocol is spoken in.
 func (r *resolver) stride(parts *ringParts) {
-	ring := parts.ring
+	ring, said := parts.ring, false
 	for _, a := range schema.ABIs {
 		align := 1
 		for _, s := range slices.Concat(ring.Requests, ring.Responses) {
@@ -346,25 +429,32 @@ func (r *resolver) stride(parts *ringParts) {
 			align = max(align, s.Struct.Align[a])
 		}
 		ring.Stride[a] = roundUp(ring.Stride[a], align)
+		said = said || r.speaks(a) && !r.slotHolds(parts, a, align) // once is enough
 		if parts.slot > 0 {
-			r.slotHolds(parts, a)
+			ring.Stride[a] = int(parts.slot)
 		}
-	}
-	if ring.Stride[schema.X86_64] > schema.PageSize-schema.RingHeader {
-		r.diags.Add(diag.SlotSize, ring.Pos, "not one slot of ring `%s` fits into a page", ring.Name).
-			Because("a slot takes %d bytes, and a page has %d beside the indices", ring.Stride[0], schema.PageSize-schema.RingHeader).
-			Try("move long arguments into bulks")
 	}
 }
 
-func (r *resolver) slotHolds(parts *ringParts, a schema.ABI) {
+// slotHolds checks one ABI's slot.
+func (r *resolver) slotHolds(parts *ringParts, a schema.ABI, align int) bool {
+	const most = schema.PageSize - schema.RingHeader
 	ring := parts.ring
-	if int64(ring.Stride[a]) > parts.slot {
-		if a == schema.X86_64 {
-			r.diags.Add(diag.SlotSize, ring.Pos, "a slot of ring `%s` doesn't fit into %d bytes", ring.Name, parts.slot).
-				Because("its largest struct has %d", ring.Stride[a]).Try("write `slot %d` or more", ring.Stride[a])
-		}
-		return
+	need := ring.Stride[a]
+	switch {
+	case need > most:
+		r.diags.Add(diag.SlotSize, ring.Pos, "not one slot of ring `%s` fits into a page", ring.Name).
+			Because("on %s a slot takes %d bytes, and a page has %d beside the indices", a, need, most).
+			Try("move long arguments into bulks")
+	case parts.slot > 0 && int64(need) > parts.slot:
+		r.diags.Add(diag.SlotSize, parts.at, "a slot of ring `%s` doesn't fit into %d bytes", ring.Name, parts.slot).
+			Because("on %s its largest struct has %d", a, need).Try("write `slot %d` or more", need)
+	case parts.slot%int64(align) != 0:
+		r.diags.Add(diag.SlotSize, parts.at, "a slot of %d bytes would put every other one out of line", parts.slot).
+			Because("on %s the alignment of ring `%s`'s structs is %d", a, ring.Name, align).
+			Try("write `slot %d`", roundUp(int(parts.slot), align))
+	default:
+		return true
 	}
-	ring.Stride[a] = int(parts.slot)
+	return false
 }

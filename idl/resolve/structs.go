@@ -52,6 +52,7 @@ func (r *resolver) containsItself(name string, pos, at diag.Span) {
 
 // fields creates the members, with the counts that the file leaves to the compiler.
 func (r *resolver) fields(s *schema.Struct, d *syntax.Struct) {
+	seen := map[string]*schema.Field{}
 	for _, item := range d.Fields {
 		if item.Covers != nil {
 			if d.Kind != "segment" {
@@ -64,20 +65,33 @@ func (r *resolver) fields(s *schema.Struct, d *syntax.Struct) {
 		if f.Type == nil {
 			continue
 		}
-		if prev := s.Field(f.Name); prev != nil && !f.Pad {
+		if prev := seen[f.Name]; prev != nil && !f.Pad {
 			r.duplicate(item.Name, prev.Pos)
 			continue
 		}
+		seen[f.Name] = f
 		if len(item.When) > 0 {
 			r.diags.Add(diag.UnionTag, item.When[0].Span(), "a struct's field has no `when`").
 				Because("all fields of a struct are there at once").Try("move it into a union")
 		}
 		if a := item.Type.Array; f.Type.Count != nil && (a == nil || a.Number == nil) {
-			s.Fields = append(s.Fields, withCount(f)...)
+			pair := withCount(f)
+			if prev := seen[pair[0].Name]; prev != nil {
+				r.countTaken(f, prev)
+				continue
+			}
+			seen[pair[0].Name] = pair[0]
+			s.Fields = append(s.Fields, pair...)
 		} else {
 			s.Fields = append(s.Fields, f)
 		}
 	}
+}
+
+// countTaken complains about the name that the compiler's count would have.
+func (r *resolver) countTaken(f, prev *schema.Field) {
+	r.diags.Add(diag.DuplicateName, f.Pos, "the count of `%s` would be called `%s`", f.Name, prev.Name).Note(prev.Pos, "declared here").
+		Because("the compiler puts a field of that name in front of it").Try("rename one of them, or write `%s[%s]`", f.Name, prev.Name)
 }
 
 // field resolves one member by itself; what refers to other members comes later, in references.
@@ -86,6 +100,7 @@ func (r *resolver) field(item *syntax.Field, frozen bool, owner string) *schema.
 		Pad: item.Name.Text == "pad", Placed: item.At != nil, NamesRequest: item.Names}
 	f.Since = r.since(item.Since, frozen, owner)
 	r.origin[f] = item
+	r.unkeptField(f, item)
 	f.Type = r.fieldType(item.Type, f.Pos)
 	return f
 }
@@ -153,7 +168,7 @@ func (r *resolver) countPath(s *schema.Struct, p *syntax.Path, most int64) *sche
 
 // path follows names from a struct to a field or group of bits.
 func (r *resolver) path(s *schema.Struct, p *syntax.Path) *schema.Path {
-	fields, owner := s.Fields, s.Name
+	fields, owner, name := s.Fields, any(s), s.Name
 	out := &schema.Path{}
 	var bits *schema.Bits
 	for _, n := range p.Parts {
@@ -162,21 +177,26 @@ func (r *resolver) path(s *schema.Struct, p *syntax.Path) *schema.Path {
 				r.unknown(n, "group of bits in "+bits.Name, func() []string { return groupNames(bits) })
 				return nil
 			}
-			bits, fields, owner = nil, nil, "a group of bits"
+			bits, fields, owner, name = nil, nil, nil, "a group of bits"
 			continue
 		}
-		f := fieldNamed(fields, n.Text)
-		if f == nil || f.Pad {
-			r.unknown(n, "field of "+owner, func() []string { return fieldNames(fields) })
+		if fields == nil {
+			r.diags.Add(diag.UnknownName, n.Span(), "there is no `%s` in `%s`", n.Text, name).
+				Because("it isn't made of fields").Try("end the path before it")
+			return nil
+		}
+		f := r.memberOf(owner, fields, n.Text)
+		if f == nil {
+			r.unknown(n, "field of "+name, func() []string { return fieldNames(fields) })
 			return nil
 		}
 		out.Fields = append(out.Fields, f)
-		fields, owner, bits = nil, f.Name, nil
+		fields, owner, name, bits = nil, nil, f.Name, nil
 		switch t := f.Type; t.Kind {
 		case schema.StructOf:
-			fields, owner = t.Struct.Fields, t.Struct.Name
+			fields, owner, name = t.Struct.Fields, t.Struct, t.Struct.Name
 		case schema.UnionOf:
-			fields, owner = t.Union.Members, t.Union.Name
+			fields, owner, name = t.Union.Members, t.Union, t.Union.Name
 		case schema.BitsOf:
 			bits = t.Bits
 		}
@@ -184,13 +204,24 @@ func (r *resolver) path(s *schema.Struct, p *syntax.Path) *schema.Path {
 	return out
 }
 
-func fieldNamed(list []*schema.Field, name string) *schema.Field {
-	for _, f := range list {
-		if f.Name == name {
-			return f
+// fieldOf finds a field of a struct, or nil. The struct has all of its fields already.
+func (r *resolver) fieldOf(s *schema.Struct, name string) *schema.Field {
+	return r.memberOf(s, s.Fields, name)
+}
+
+// memberOf finds one of the fields of owner, a struct or union, that are visible.
+func (r *resolver) memberOf(owner any, fields []*schema.Field, name string) *schema.Field {
+	index := r.members[owner]
+	if index == nil {
+		index = make(map[string]*schema.Field, len(fields))
+		for _, f := range fields {
+			if !f.Pad {
+				index[f.Name] = f
+			}
 		}
+		r.members[owner] = index
 	}
-	return nil
+	return index[name]
 }
 
 func fieldNames(list []*schema.Field) (names []string) {
@@ -256,7 +287,7 @@ func (r *resolver) segment(s *schema.Struct, d *syntax.Struct) {
 }
 
 func (r *resolver) segmentField(s *schema.Struct, n *syntax.Name) *schema.Field {
-	f := s.Field(n.Text)
+	f := r.fieldOf(s, n.Text)
 	if f == nil {
 		r.unknown(n, "field of "+s.Name, func() []string { return fieldNames(s.Fields) })
 		return nil

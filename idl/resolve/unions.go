@@ -16,8 +16,9 @@ func (r *resolver) union(u *schema.Union, at diag.Span) bool {
 		return false
 	}
 	r.unions[u] = begun
+	seen := map[string]*schema.Field{}
 	for _, item := range r.symbols[u.Name].decl.Union.Members {
-		r.member(u, item)
+		r.member(u, seen, item)
 	}
 	for _, a := range schema.ABIs {
 		for _, f := range u.Members {
@@ -31,7 +32,7 @@ func (r *resolver) union(u *schema.Union, at diag.Span) bool {
 	return true
 }
 
-func (r *resolver) member(u *schema.Union, item *syntax.Field) {
+func (r *resolver) member(u *schema.Union, seen map[string]*schema.Field, item *syntax.Field) {
 	if item.Covers != nil || item.At != nil || len(item.On) > 0 || item.Source != nil {
 		r.diags.Add(diag.UnionTag, syntax.At(item.Pos, 1), "a member of a union has only a name, a type and `when`").
 			Because("all members start at the union's first byte, on every ABI").Try("put the rest into a struct")
@@ -46,10 +47,11 @@ func (r *resolver) member(u *schema.Union, item *syntax.Field) {
 			Because("its count would have to lie beside it, where the other members are").Try("put it into a struct")
 		return
 	}
-	if prev := u.Member(f.Name); prev != nil {
+	if prev := seen[f.Name]; prev != nil {
 		r.duplicate(item.Name, prev.Pos)
 		return
 	}
+	seen[f.Name] = f
 	if len(u.Members) > 0 && u.Tagged != (len(item.When) > 0) {
 		r.diags.Add(diag.UnionTag, f.Pos, "some members of `%s` have `when` and some don't", u.Name).
 			Note(u.Members[0].Pos, "the first is here").Because("either the tag chooses the member, or the transaction does").

@@ -74,8 +74,15 @@ type Protocol struct {
 	Status       *Enum // nil if no struct carries a status
 	Keys         []*Key
 	Rings        []*Ring
+	Unkept       []Unkept
 	Transactions []*Transaction
 	Messages     []*Message
+}
+
+// Unkept is something that the file says and that stubs don't do. It is harmless where there are none.
+type Unkept struct {
+	Pos            diag.Span
+	What, Why, Fix string // as in a diagnostic
 }
 
 // Device says where the protocol's devices live in the store and which layouts may meet there.

@@ -365,15 +365,16 @@ type Bulk struct {
 
 // Clause is one word or phrase after a signature.
 type Clause struct {
-	Pos    lexer.Position
-	Replay bool   `parser:"( @'replay'"`
-	Fail   bool   `parser:"| @'fail'"`
-	Credit bool   `parser:"| @'credit'"`
-	Quota  *Value `parser:"| 'quota' @@"`
-	When   *Str   `parser:"| 'when' @@"`
-	On     *Name  `parser:"| 'on' @@"`
-	Number *Value `parser:"| 'number' @@"`
-	Since  *Value `parser:"| 'since' @@ )"`
+	Pos        lexer.Position
+	Replay     bool   `parser:"( @'replay'"`
+	Idempotent bool   `parser:"  @'idempotent'?"`
+	Fail       bool   `parser:"| @'fail'"`
+	Credit     bool   `parser:"| @'credit'"`
+	Quota      *Value `parser:"| 'quota' @@"`
+	When       *Str   `parser:"| 'when' @@"`
+	On         *Name  `parser:"| 'on' @@"`
+	Number     *Value `parser:"| 'number' @@"`
+	Since      *Value `parser:"| 'since' @@ )"`
 }
 
 // Body draws a transaction or message on an existing ABI.

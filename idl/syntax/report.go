@@ -20,6 +20,10 @@ func report(tokens []lexer.Token, err error, diags *diag.List) {
 		return
 	}
 	bad := unexpected.Unexpected
+	if diags.Full() {
+		diags.Add(diag.Syntax, SpanOf(bad), "")
+		return // what should be here takes long to find
+	}
 	d := diags.Add(diag.Syntax, SpanOf(bad), "%s doesn't belong here", spell(bad))
 	what := declName(tokens)
 	if expect := expected(unexpected); expect != "" {

@@ -22,6 +22,7 @@ import (
 	"fmt"
 
 	"github.com/xenidc/idc/idl/schema"
+	"github.com/xenidc/idc/idl/stubs"
 )
 
 // File is one generated file; Name is relative to the package's directory.
@@ -77,28 +78,8 @@ func newGenerator(p *schema.Protocol, source string) *generator {
 }
 
 // Stubs reports whether p gets stubs, and not only types and codecs, because the
-// runtime can carry it: one ring, no one-way
-// messages, and at most one bulk argument of raw bytes in a transaction.
-func Stubs(p *schema.Protocol) bool {
-	if len(p.Rings) != 1 || len(p.Messages) > 0 || p.Status == nil {
-		return false
-	}
-	for _, t := range p.Transactions {
-		n := 0
-		for _, param := range t.Params {
-			if b := param.Bulk; b != nil {
-				n++
-				if b.From == schema.Both || b.Elem != nil {
-					return false
-				}
-			}
-		}
-		if n > 1 {
-			return false
-		}
-	}
-	return len(p.Transactions) > 0
-}
+// runtime can carry it.
+func Stubs(p *schema.Protocol) bool { return len(stubs.Missing(p)) == 0 }
 
 // check refuses what the stubs couldn't express.
 func (g *generator) check() error {
