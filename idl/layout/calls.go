@@ -47,6 +47,7 @@ type Form struct {
 	Set      []Bind    `json:"set"`            // the other fields of what carries the arguments
 	Reply    []Bind    `json:"reply"`          // the fields of the response
 	Segments []Segment `json:"segments"`
+	Then     string    `json:"then,omitempty"` // the call that segments mean which come with a request that has none
 }
 
 // Bind says where one field gets its value from.
@@ -167,6 +168,9 @@ func formOf(f *schema.Form, a schema.ABI) Form {
 			seg.After = s.After.Name
 		}
 		out.Segments = append(out.Segments, seg)
+	}
+	if f.Then != nil {
+		out.Then = f.Then.Transaction.Name
 	}
 	return out
 }

@@ -27,6 +27,7 @@ func (r *resolver) allCalls() {
 		}
 	}
 	r.clashes()
+	r.follow()
 }
 
 func (r *resolver) anyBody() bool {
@@ -67,6 +68,7 @@ type clauses struct {
 	replay, fail, credit bool
 	idempotent           bool
 	replayAt             diag.Span
+	option               bool
 	quota, since         int
 	feature              *schema.Key
 	ring                 *schema.Ring
@@ -100,6 +102,8 @@ func (r *resolver) clause(c *clauses, item *syntax.Clause) {
 		c.fail = true
 	case item.Credit:
 		c.credit = true
+	case item.Option:
+		c.option = true
 	case item.Quota != nil:
 		c.quota = int(r.within(item.Quota.Span(), "a quota", r.number(item.Quota, nil), 1, 1<<20))
 	case item.When != nil:
@@ -122,6 +126,8 @@ func clauseWord(item *syntax.Clause) string {
 		return "fail"
 	case item.Credit:
 		return "credit"
+	case item.Option:
+		return "optional"
 	case item.Quota != nil:
 		return "quota"
 	case item.When != nil:
@@ -217,7 +223,7 @@ func (r *resolver) transaction(d *syntax.Transaction, doc string) {
 	}
 	c := r.clauses(d.Clauses)
 	t := &schema.Transaction{Name: d.Name.Text, Doc: doc, Pos: d.Name.Span(), Ring: r.soleRing(d.Name, c), Replay: c.replay,
-		Quota: c.quota, Feature: c.feature, Since: c.since}
+		Quota: c.quota, Feature: c.feature, Option: r.option(d.Name, c), Since: c.since}
 	r.numberless(c)
 	if c.credit {
 		r.diags.Add(diag.Direction, d.Name.Span(), "a transaction needs no credit").
@@ -242,6 +248,9 @@ func (r *resolver) transaction(d *syntax.Transaction, doc string) {
 		}
 		r.response(b, item.Form, t.Results, d.Results)
 		t.Forms = append(t.Forms, b.form)
+		if item.Form.Then != nil {
+			r.thens = append(r.thens, then{b.form, item.Form.Then})
+		}
 	}
 	for _, item := range d.Body.Items {
 		if item.Split != nil {
@@ -314,6 +323,9 @@ func (r *resolver) message(d *syntax.Message, doc string) {
 		case item.Split != nil, m.Form != nil:
 			r.diags.Add(diag.BadSplit, syntax.At(item.Pos, 1), "a message has one form and isn't split").
 				Because("nothing comes back that could tell how much of it arrived").Try("make it a transaction")
+		case item.Form.Then != nil:
+			r.diags.Add(diag.BadModifier, item.Form.Then.Span(), "a message has no `then`").
+				Because("nothing is answered after it").Try("remove `then %s`", item.Form.Then.Text)
 		default:
 			if b := r.formOf(item, m.Ring, m.Params, d.Params, from, false); b != nil {
 				m.Form = b.form
@@ -340,6 +352,10 @@ func (r *resolver) oneWay(n *syntax.Name, c clauses) {
 	if c.replay || c.fail {
 		r.diags.Add(diag.BadModifier, n.Span(), "a message is neither replayed nor fails").
 			Because("it is gone when it is sent").Try("make it a transaction, or remove the word")
+	}
+	if c.option {
+		r.diags.Add(diag.BadModifier, n.Span(), "a message isn't `optional`").
+			Because("whoever doesn't know it drops it").Try("remove `optional`")
 	}
 	if c.feature != nil {
 		r.diags.Add(diag.BadModifier, n.Span(), "a message has no `when`").

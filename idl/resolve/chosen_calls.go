@@ -20,7 +20,7 @@ func (c *chooser) transaction(d *syntax.Transaction, doc string) {
 	}
 	cl := c.clauses(d.Name, d.Clauses)
 	t := &schema.Transaction{Name: d.Name.Text, Doc: doc, Pos: d.Name.Span(), Ring: c.requests, Replay: cl.replay,
-		Quota: cl.quota, Feature: cl.feature, Since: cl.since}
+		Quota: cl.quota, Feature: cl.feature, Option: r.option(d.Name, cl), Since: cl.since}
 	t.Params, t.Results = c.params(d.Params, false), c.params(d.Results, true)
 	r.replayable(t, cl)
 	r.p.Transactions = append(r.p.Transactions, t)

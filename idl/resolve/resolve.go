@@ -41,6 +41,7 @@ type resolver struct {
 	offsets   map[*schema.Field]value // that `at` gives
 	misplaced map[*schema.Field]bool  // whose offset has been complained about
 	drawn     *diag.Span              // the first ring that the file draws itself
+	thens     []then
 }
 
 // progress guards against structs that contain themselves.

@@ -15,6 +15,7 @@ type Transaction struct {
 	Quota   int      // how many may be outstanding; 0: as many as the ring holds
 	Feature *Key     // must be advertised, else it is unsupported without asking; nil: always there
 	Split   *Split   // nil: a bulk must fit one request
+	Option  bool     // a back may leave it out, and then doesn't advertise Feature
 	Since   int
 }
 
@@ -58,6 +59,14 @@ type Form struct {
 	Segments []SegmentBind
 	Enable   *Key // usable only if the peer advertises this; nil: always
 	Limit    *Key // usable only if the peer publishes this, and then for at most so many segments; nil: no such limit
+	Then     *Then
+}
+
+// Then is what segments mean that come with a request of a form that has none: other fronts may send two transactions
+// as one. After a success the back serves the second, whose outcome is then the request's. Our own fronts send none.
+type Then struct {
+	Transaction *Transaction
+	Form        *Form // of the same structs as the form that has a Then
 }
 
 // MaxSegments is how many segments one bulk argument may have in this form, before Limit.

@@ -370,6 +370,7 @@ type Clause struct {
 	Idempotent bool   `parser:"  @'idempotent'?"`
 	Fail       bool   `parser:"| @'fail'"`
 	Credit     bool   `parser:"| @'credit'"`
+	Option     bool   `parser:"| @'optional'"`
 	Quota      *Value `parser:"| 'quota' @@"`
 	When       *Str   `parser:"| 'when' @@"`
 	On         *Name  `parser:"| 'on' @@"`
@@ -407,6 +408,7 @@ type Form struct {
 	When     *Str      `parser:"( 'when' @@ )?"`
 	Limit    *Str      `parser:"( 'up' 'to' @@ )?"`
 	Items    []*Assign `parser:"'{' ( @@ ( ( ',' | EOL ) @@? )* )? '}'"`
+	Then     *Name     `parser:"( 'then' @@ )?"`
 }
 
 // Assign gives a field its value.

@@ -37,16 +37,34 @@ func (g *generator) backType() {
 	}
 	g.out.line("type Back interface {")
 	for _, t := range g.p.Transactions {
-		name := callName(t)
-		g.docOr(sentence(name, "", t.Doc), name+" serves a transaction.")
-		bulk := ""
-		if b := bulkOf(t); b != nil {
-			bulk = ", " + unexported(b.Name) + " *idc.Bulk"
+		if !t.Option {
+			g.backMethod(t)
 		}
-		g.out.line("%s(ctx context.Context, req %sRequest%s) %s", name, name, bulk, g.serves(t))
 	}
 	g.out.line("}")
 	g.out.line("")
+	for _, t := range g.p.Transactions {
+		if t.Option {
+			name := optionName(t)
+			g.out.doc(fmt.Sprintf("%s is what a Back also implements if it serves %s. Where it doesn't, %s isn't published.", name, callName(t), t.Feature.Name))
+			g.out.line("type %s interface {", name)
+			g.backMethod(t)
+			g.out.line("}")
+			g.out.line("")
+		}
+	}
+}
+
+// optionName is the interface of a transaction that a back end may leave out.
+func optionName(t *schema.Transaction) string { return callName(t) + "Back" }
+
+func (g *generator) backMethod(t *schema.Transaction) {
+	name, bulk := callName(t), ""
+	g.docOr(sentence(name, "", t.Doc), name+" serves a transaction.")
+	if b := bulkOf(t); b != nil {
+		bulk = ", " + unexported(b.Name) + " *idc.Bulk"
+	}
+	g.out.line("%s(ctx context.Context, req %sRequest%s) %s", name, name, bulk, g.serves(t))
 }
 
 func (g *generator) requestType(t *schema.Transaction) {
@@ -136,6 +154,9 @@ func (g *generator) export() {
 	if g.hasKeys() {
 		g.out.lines(`
 		func (s *server) set(keys BackKeys) {
+		`)
+		g.restrictKeys()
+		g.out.lines(`
 		keys.complete()
 		s.keys.Store(&keys)
 		}
@@ -143,6 +164,17 @@ func (g *generator) export() {
 		func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
 		`)
 		g.out.line("")
+	}
+}
+
+// restrictKeys leaves those features out that the driver hasn't.
+func (g *generator) restrictKeys() {
+	for _, t := range g.p.Transactions {
+		if t.Option {
+			g.out.line("if _, ok := s.back.(%s); !ok {", optionName(t))
+			g.out.line("keys.%s = false", exported(t.Feature.Name))
+			g.out.line("}")
+		}
 	}
 }
 
@@ -207,9 +239,25 @@ func (g *generator) serve(t *schema.Transaction, f *schema.Form, i int) {
 	} else {
 		g.handle(t, f)
 	}
+	g.then(f)
 	g.out.line("rsp.put(r.Respond(%s)%s)", g.sizeExpr(f.Response), g.passABI(f.Response))
 	g.out.line("}")
 	g.out.line("")
+}
+
+// then serves what another front end may have put into the same request.
+func (g *generator) then(f *schema.Form) {
+	if f.Then == nil {
+		return
+	}
+	second, form := f.Then.Transaction, f.Then.Form
+	status := "rsp." + g.statusField(f)
+	g.out.line("if %s == %s && m.%s > 0 { // and then %s", status, g.role(schema.Success), g.field(f.Request, form.Segments[0].Count.Leaf()), callName(second))
+	g.out.line("%s = %s", status, g.role(schema.Malformed))
+	g.out.line("if %s {", g.wellFormed(second, form))
+	g.handle(second, form)
+	g.out.line("}")
+	g.out.line("}")
 }
 
 // wellFormed is the condition under which a request may be served, or nothing.
@@ -276,7 +324,11 @@ func (g *generator) handle(t *schema.Transaction, f *schema.Form) {
 		fields = append(fields, fmt.Sprintf("%s: m.%s", exported(p.Name), g.paramField(f, p)))
 	}
 	req := fmt.Sprintf("%sRequest{%s}", callName(t), strings.Join(fields, ", "))
-	g.keep(t, f, fmt.Sprintf("s.back.%s(r.Context(), %s%s)", callName(t), req, data))
+	back := "s.back"
+	if t.Option { // without it the feature isn't published, and we don't come here
+		back += ".(" + optionName(t) + ")"
+	}
+	g.keep(t, f, fmt.Sprintf("%s.%s(r.Context(), %s%s)", back, callName(t), req, data))
 	if b != nil {
 		if direction(b) == "idc.Out" {
 			g.out.line("if %s.Deliver() != nil {", unexported(b.Name))

@@ -28,6 +28,8 @@ struct animal {
 keys from back by init_wait {
 	/// Is there room?
 	"feature-guests" bool default 0
+	/// Is there somebody who counts feathers?
+	"feature-plumage" bool default 0
 	"cages" u32 in cages 1 to 100
 	"season" one of "summer" or "winter" default "summer"
 	"keeper" string optional
@@ -50,6 +52,9 @@ transaction invite(who domid, port port, name string up to 20) -> (pass buffer, 
 
 /// Weighs a picture.
 transaction weigh(from_block u64 in blocks, picture bulk from front up to 64 KiB) -> (weight i64)
+
+/// Counts feathers, which not every keeper can.
+transaction plumage(bird u8) -> (feathers u32) when "feature-plumage" optional
 
 /// Shuts the zoo; called like a method that stubs have anyway.
 transaction close(type u8, len u8)

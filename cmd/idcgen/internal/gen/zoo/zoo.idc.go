@@ -32,11 +32,12 @@ type operation uint16
 
 // The values of operation.
 const (
-	operationCount  operation = 1
-	operationMove   operation = 2
-	operationInvite operation = 3
-	operationWeigh  operation = 4
-	operationClose  operation = 5
+	operationCount   operation = 1
+	operationMove    operation = 2
+	operationInvite  operation = 3
+	operationWeigh   operation = 4
+	operationPlumage operation = 5
+	operationClose   operation = 6
 )
 
 // Diet says what eats it.
@@ -87,13 +88,16 @@ func (v Place) WithDiet(x Diet) Place {
 type BackKeys struct {
 	// Is there room?
 	FeatureGuests bool
-	Cages         Cages
-	Season        string
-	Keeper        string
+	// Is there somebody who counts feathers?
+	FeaturePlumage bool
+	Cages          Cages
+	Season         string
+	Keeper         string
 }
 
 func (k BackKeys) publish(w *idc.KeyWriter) {
 	w.Bool("feature-guests", k.FeatureGuests)
+	w.Bool("feature-plumage", k.FeaturePlumage)
 	w.Uint("cages", uint64(k.Cages))
 	w.Text("season", k.Season)
 	w.Text("keeper", k.Keeper)
@@ -108,6 +112,7 @@ func (k *BackKeys) complete() {
 func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 	r.Require("cages")
 	k.FeatureGuests = r.Bool("feature-guests", false)
+	k.FeaturePlumage = r.Bool("feature-plumage", false)
 	k.Cages = Cages(r.UintIn("cages", 1, 100, 0))
 	k.Season = r.TextIn("season", "summer", "summer", "winter")
 	k.Keeper = r.Text("keeper", "")
@@ -585,6 +590,66 @@ func (m *weighRequestIndirect) get(b []byte) {
 // weighRequestIndirectPicture is where picture is.
 func weighRequestIndirectPicture(b []byte) []byte { return b[20:24] }
 
+// plumageResponse is what plumage answers.
+type plumageResponse struct {
+	// Couples request and response.
+	id uint32
+	// How it ended.
+	status   idc.Code
+	feathers uint32
+}
+
+// plumageResponseSize is in bytes.
+const plumageResponseSize = 16
+
+// put encodes m into b, which is zeroed and large enough.
+func (m *plumageResponse) put(b []byte) {
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], m.id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
+	binary.LittleEndian.PutUint32(b[8:], m.feathers)
+}
+
+// get decodes b, which is large enough and private.
+func (m *plumageResponse) get(b []byte) {
+	_ = b[15]
+	m.id = binary.LittleEndian.Uint32(b[0:])
+	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	m.feathers = binary.LittleEndian.Uint32(b[8:])
+}
+
+// plumageRequest is what plumage asks for.
+type plumageRequest struct {
+	// What it is.
+	operation operation
+	// 0: segments are in the slot; 1: in pages of their own.
+	form uint16
+	// Couples request and response.
+	id   uint32
+	bird uint8
+}
+
+// plumageRequestSize is in bytes.
+const plumageRequestSize = 16
+
+// put encodes m into b, which is zeroed and large enough.
+func (m *plumageRequest) put(b []byte) {
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
+	binary.LittleEndian.PutUint16(b[2:], m.form)
+	binary.LittleEndian.PutUint32(b[4:], m.id)
+	b[8] = m.bird
+}
+
+// get decodes b, which is large enough and private.
+func (m *plumageRequest) get(b []byte) {
+	_ = b[15]
+	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
+	m.form = binary.LittleEndian.Uint16(b[2:])
+	m.id = binary.LittleEndian.Uint32(b[4:])
+	m.bird = b[8]
+}
+
 // closeRequest is what close asks for.
 type closeRequest struct {
 	// What it is.
@@ -700,6 +765,7 @@ type Front struct {
 	encodeMoveFn, doneMoveFn           func(*idc.Txn)
 	encodeInviteFn, doneInviteFn       func(*idc.Txn)
 	encodeWeighFn, doneWeighFn         func(*idc.Txn)
+	encodePlumageFn, donePlumageFn     func(*idc.Txn)
 	encodeCloseCallFn, doneCloseCallFn func(*idc.Txn)
 }
 
@@ -714,13 +780,15 @@ type frontSlot struct {
 	port      idc.Port
 	name      string
 	fromBlock Blocks
+	bird      uint8
 	type_     uint8
 	len_      uint8
 	done      func(CountResponse, error)
 	done2     func(uint8, error)
 	done3     func(InviteResponse, error)
 	done4     func(int64, error)
-	done5     func(error)
+	done5     func(uint32, error)
+	done6     func(error)
 }
 
 // NewFront makes a front end of the device that is called name. It cannot fail, and
@@ -731,6 +799,7 @@ func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f.encodeMoveFn, f.doneMoveFn = f.encodeMove, f.doneMove
 	f.encodeInviteFn, f.doneInviteFn = f.encodeInvite, f.doneInvite
 	f.encodeWeighFn, f.doneWeighFn = f.encodeWeigh, f.doneWeigh
+	f.encodePlumageFn, f.donePlumageFn = f.encodePlumage, f.donePlumage
 	f.encodeCloseCallFn, f.doneCloseCallFn = f.encodeCloseCall, f.doneCloseCall
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
@@ -1113,6 +1182,82 @@ func (f *Front) encodeWeigh(t *idc.Txn) {
 	putSegmentPages(t, weighRequestIndirectPicture(b), segs)
 }
 
+// Plumage counts feathers, which not every keeper can.
+//
+// It fails with idc.ErrDisconnected if the connection is lost meanwhile.
+// Where the back end doesn't publish feature-plumage it ends with idc.Unsupported, unsent.
+func (f *Front) Plumage(ctx context.Context, bird uint8) (uint32, error) {
+	if k, err := f.offers(ctx); err != nil {
+		return 0, err
+	} else if !k.FeaturePlumage {
+		return 0, idc.Unsupported
+	}
+	t, err := f.beginPlumage(ctx, bird)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.Run(ctx, f.encodePlumageFn, false); err != nil {
+		return 0, err
+	}
+	return f.finishPlumage(t)
+}
+
+// PlumageAsync is Plumage for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
+func (f *Front) PlumageAsync(ctx context.Context, bird uint8, done func(uint32, error)) error {
+	if k, err := f.offers(ctx); err != nil {
+		return err
+	} else if !k.FeaturePlumage {
+		done(0, idc.Unsupported)
+		return nil
+	}
+	t, err := f.beginPlumage(ctx, bird)
+	if err != nil {
+		return err
+	}
+	f.slots[t.Index()].done5 = done
+	t.Start(f.encodePlumageFn, f.donePlumageFn, false)
+	return nil
+}
+
+func (f *Front) beginPlumage(ctx context.Context, bird uint8) (*idc.Txn, error) {
+	t, err := f.end.Begin(ctx, nil, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &f.slots[t.Index()]
+	s.bird = bird
+	return t, nil
+}
+
+func (f *Front) finishPlumage(t *idc.Txn) (uint32, error) {
+	var m plumageResponse
+	m.get(t.Response())
+	t.End()
+	if m.status != idc.Succeeded {
+		return 0, m.status
+	}
+	return m.feathers, nil
+}
+
+func (f *Front) donePlumage(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done5
+	s.done5 = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(0, err)
+		return
+	}
+	done(f.finishPlumage(t))
+}
+
+func (f *Front) encodePlumage(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	m := plumageRequest{operation: operationPlumage, id: uint32(t.ID()), bird: s.bird}
+	m.put(t.Request(plumageRequestSize))
+}
+
 // CloseCall shuts the zoo; called like a method that stubs have anyway.
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
@@ -1134,7 +1279,7 @@ func (f *Front) CloseCallAsync(ctx context.Context, type_ uint8, len_ uint8, don
 	if err != nil {
 		return err
 	}
-	f.slots[t.Index()].done5 = done
+	f.slots[t.Index()].done6 = done
 	t.Start(f.encodeCloseCallFn, f.doneCloseCallFn, false)
 	return nil
 }
@@ -1162,8 +1307,8 @@ func (f *Front) finishCloseCall(t *idc.Txn) error {
 
 func (f *Front) doneCloseCall(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	done := s.done5
-	s.done5 = nil
+	done := s.done6
+	s.done6 = nil
 	if err := t.Err(); err != nil {
 		t.End()
 		done(err)
@@ -1196,6 +1341,12 @@ type Back interface {
 	CloseCall(ctx context.Context, req CloseCallRequest) error
 }
 
+// PlumageBack is what a Back also implements if it serves Plumage. Where it doesn't, feature-plumage isn't published.
+type PlumageBack interface {
+	// Plumage counts feathers, which not every keeper can.
+	Plumage(ctx context.Context, req PlumageRequest) (uint32, error)
+}
+
 // CountRequest is what Count is asked for.
 type CountRequest struct {
 	Cage  Cages
@@ -1219,6 +1370,11 @@ type InviteRequest struct {
 // WeighRequest is what Weigh is asked for.
 type WeighRequest struct {
 	FromBlock Blocks
+}
+
+// PlumageRequest is what Plumage is asked for.
+type PlumageRequest struct {
+	Bird uint8
 }
 
 // CloseCallRequest is what CloseCall is asked for.
@@ -1281,6 +1437,9 @@ type server struct {
 }
 
 func (s *server) set(keys BackKeys) {
+	if _, ok := s.back.(PlumageBack); !ok {
+		keys.FeaturePlumage = false
+	}
 	keys.complete()
 	s.keys.Store(&keys)
 }
@@ -1318,6 +1477,13 @@ func (s *server) handle(r *idc.Request) {
 			s.weighDirect(r)
 		case 1:
 			s.weighIndirect(r)
+		default:
+			unknown(r)
+		}
+	case operationPlumage:
+		switch binary.LittleEndian.Uint16(b[2:]) {
+		case 0:
+			s.plumage(r)
 		default:
 			unknown(r)
 		}
@@ -1409,6 +1575,21 @@ func (s *server) weighIndirect(r *idc.Request) {
 		}
 	}
 	rsp.put(r.Respond(weighResponseSize))
+}
+
+func (s *server) plumage(r *idc.Request) {
+	var m plumageRequest
+	m.get(r.Slot())
+	rsp := plumageResponse{id: m.id, status: idc.Malformed}
+	switch {
+	case !s.keys.Load().FeaturePlumage:
+		rsp.status = idc.Unsupported
+	default:
+		result, err := s.back.(PlumageBack).Plumage(r.Context(), PlumageRequest{Bird: m.bird})
+		rsp.feathers = result
+		rsp.status = idc.CodeOf(err)
+	}
+	rsp.put(r.Respond(plumageResponseSize))
 }
 
 func (s *server) close(r *idc.Request) {

@@ -134,6 +134,24 @@ func FuzzCodec(f *testing.F) {
 			}
 		}
 		{
+			var m, again plumageResponse
+			m.get(in)
+			b := make([]byte, len(in))
+			m.put(b)
+			if again.get(b); m != again {
+				t.Errorf("plumage_response became %+v, was %+v", again, m)
+			}
+		}
+		{
+			var m, again plumageRequest
+			m.get(in)
+			b := make([]byte, len(in))
+			m.put(b)
+			if again.get(b); m != again {
+				t.Errorf("plumage_request became %+v, was %+v", again, m)
+			}
+		}
+		{
 			var m, again closeRequest
 			m.get(in)
 			b := make([]byte, len(in))
@@ -164,12 +182,16 @@ func (nothing) Weigh(context.Context, WeighRequest, *idc.Bulk) (int64, error) {
 	return 0, nil
 }
 
+func (nothing) Plumage(context.Context, PlumageRequest) (uint32, error) {
+	return 0, nil
+}
+
 func (nothing) CloseCall(context.Context, CloseCallRequest) error {
 	return nil
 }
 
 // sample is what the back end of the tests publishes.
-var sample = BackKeys{FeatureGuests: true, Cages: 1, Season: "summer"}
+var sample = BackKeys{FeatureGuests: true, FeaturePlumage: true, Cages: 1, Season: "summer"}
 
 // FuzzBack sends arbitrary requests to a back end, which has to answer each, and to
 // serve the next.
