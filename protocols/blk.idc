@@ -136,9 +136,10 @@ transaction write_barrier(sector_number, data bulk from front) replay when "feat
 	form direct request { operation = write_barrier, seg = data }
 }
 
-/// Makes everything durable whose write was answered before the flush was issued.
+/// Makes everything durable whose write was answered before the flush was issued. Segments that come with one are
+/// written afterwards, as the back ends of Linux and QEMU have it: a block layer may merge a flush with the write after it.
 transaction flush() replay when "feature-flush-cache" {
-	form direct request { operation = flush_diskcache }
+	form direct request { operation = flush_diskcache } then write
 }
 
 /// Tells that nr_sectors from `sector_number` on are not needed any more. What they read as afterwards is undefined.

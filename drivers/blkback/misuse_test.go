@@ -54,6 +54,10 @@ func TestMisuse(t *testing.T) {
 		"sector overflows":          direct(1, 1, 7, math.MaxUint64, ok),
 		"bytes overflow":            direct(1, 1, 7, 1<<55, ok),
 		"barrier past the end":      direct(2, 1, 7, end, ok),
+		"flush past the end":        direct(3, 1, 7, end, ok),
+		"flush bytes overflow":      direct(3, 1, 7, 1<<55, ok),
+		"flush twelve segments":     direct(3, 12, 7, 0, many...),
+		"flush stale segments":      direct(3, 7, 7, 0, segment{12345, 0, 7}, segment{0, 9, 1}),
 		"discard past the end":      discard(0, 7, end-1, 2),
 		"discard far too much":      discard(0, 7, 0, math.MaxUint64),
 		"discard overflows":         discard(0, 7, math.MaxUint64, 2),
@@ -87,6 +91,12 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s without data is answered with operation %d, status %d", name, op, status)
 		}
 	}
+	fresh := random(4096, 2)
+	r.data.Memory().Page(0).CopyIn(0, fresh)
+	if _, op, status := r.do(direct(3, 1, 7, 200, ok)); op != 3 || status != 0 {
+		t.Errorf("a flush with data is answered with operation %d, status %d", op, status)
+	}
+	holds(t, path, 200*512, fresh)
 	r.leave()
 	neighbour()
 }

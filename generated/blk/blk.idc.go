@@ -877,7 +877,8 @@ func (f *Front) encodeWriteBarrier(t *idc.Txn) {
 	putSegments(requestSeg(b, abi), segs)
 }
 
-// Flush makes everything durable whose write was answered before the flush was issued.
+// Flush makes everything durable whose write was answered before the flush was issued. Segments that come with one are
+// written afterwards, as the back ends of Linux and QEMU have it: a block layer may merge a flush with the write after it.
 //
 // It is sent again after a reconnect.
 // Where the back end doesn't publish feature-flush-cache it ends with StatusEopnotsupp, unsent.
@@ -1043,7 +1044,8 @@ type Back interface {
 	// WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it. All
 	// that were answered before it are made durable first, so that one without data is a flush.
 	WriteBarrier(ctx context.Context, req WriteBarrierRequest, data *idc.Bulk) Status
-	// Flush makes everything durable whose write was answered before the flush was issued.
+	// Flush makes everything durable whose write was answered before the flush was issued. Segments that come with one are
+	// written afterwards, as the back ends of Linux and QEMU have it: a block layer may merge a flush with the write after it.
 	Flush(ctx context.Context, req FlushRequest) Status
 	// Discard tells that nr_sectors from `sector_number` on are not needed any more. What they read as afterwards is undefined.
 	Discard(ctx context.Context, req DiscardRequest) Status
@@ -1242,6 +1244,14 @@ func (s *server) flush(r *idc.Request) {
 		rsp.status = StatusEopnotsupp
 	default:
 		rsp.status = s.back.Flush(r.Context(), FlushRequest{})
+	}
+	if rsp.status == StatusOkay && m.nrSegments > 0 { // and then Write
+		rsp.status = StatusError
+		if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
+			if data, err := r.Map(idc.In); err == nil {
+				rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
+			}
+		}
 	}
 	rsp.put(r.Respond(responseSize[abi]))
 }
