@@ -103,10 +103,12 @@ func (c *attachCmd) check() error {
 		return usagef("which disk? write --name NAME, or --backend DOMID --vdev N")
 	case (c.Vdev == 0) != (c.Backend == nil):
 		return usagef("--backend and --vdev go together: the domain that serves the disk, and the disk's number")
+	case c.Wait < 0:
+		return usagef("--wait %v: want 0s or more", c.Wait)
 	case c.Name == "":
 		c.Name = c.Vdev.String()
 	}
-	return nil
+	return firstOf(checkName(c.Name), checkAddress(c.NBD), inRange("clients", c.Clients, 1, mostClients), c.frontFlags.check())
 }
 
 // make makes the disk that --vdev names if no toolstack has.

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -92,7 +93,7 @@ func newParser(c *cli, stdout, stderr io.Writer) *kong.Kong {
 // usage reports a command line that can't be understood, and where command explains
 // itself.
 func usage(stderr io.Writer, command string, err error) int {
-	fmt.Fprintf(stderr, "idc: %v\nRun '%s --help' for usage and examples.\n", err, strings.TrimSpace("idc "+plainCommand(command)))
+	fmt.Fprintf(stderr, "idc: %s; '%s --help' explains\n", oneLine(err), strings.TrimSpace("idc "+plainCommand(command)))
 	return exitUsage
 }
 
@@ -118,8 +119,24 @@ func report(stderr io.Writer, command string, err error) int {
 	if errors.As(err, &u) {
 		return usage(stderr, command, err)
 	}
-	fmt.Fprintf(stderr, "idc: %v\n", err)
+	if !errors.Is(err, errSilent) {
+		fmt.Fprintf(stderr, "idc: %s\n", oneLine(err))
+	}
 	return exitFailed
+}
+
+// errSilent makes a command fail without a word: whoever asked a question has an answer.
+var errSilent = errors.New("no")
+
+// oneLine is an error's text in one line, and each of several joined errors' once.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // usageError says that a command line makes no sense although it parses.

@@ -64,10 +64,35 @@ func TestUsage(t *testing.T) {
 		{"blk attach --nbd=unix:/x --backend=0", "--backend and --vdev go together", "'idc blk attach --help'"},
 		{"--platform=host: store ls", "names no socket", "'idc --help'"},
 		{"demo --size=x", "want bytes", "'idc demo --help'"},
+		{"blk serve --workers=0 --name=a d.img", "want 1 to 1024", "'idc blk serve --help'"},
+		{"blk serve --queues=0 --name=a d.img", "want 1 to 64", "'idc blk serve --help'"},
+		{"blk serve --queues=-1 --name=a d.img", "want 1 to 64", "'idc blk serve --help'"},
+		{"blk serve --max-ring-page-order=5 --name=a d.img", "want 0 to 4", "'idc blk serve --help'"},
+		{"blk serve --indirect=-1 --name=a d.img", "want 0 to 4096", "'idc blk serve --help'"},
+		{"blk serve --sector-size=513 --name=a d.img", "want 512 or 4096", "'idc blk serve --help'"},
+		{"blk serve --name=a/b d.img", "want 1 to 64 letters", "'idc blk serve --help'"},
+		{"blk serve a=d.img b.c=d.img", "want 1 to 64 letters", "'idc blk serve --help'"},
+		{"blk attach --nbd=unix:/x --name=a/b", "want 1 to 64 letters", "'idc blk attach --help'"},
+		{"blk attach --nbd=x --name=a", "want unix:PATH or tcp:HOST:PORT", "'idc blk attach --help'"},
+		{"blk attach --nbd=tcp:x --name=a", "want unix:PATH or tcp:HOST:PORT", "'idc blk attach --help'"},
+		{"blk attach --nbd=unix:/x --name=a --clients=0", "want 1 to 65536", "'idc blk attach --help'"},
+		{"blk attach --nbd=unix:/x --name=a --ring-page-order=-1", "want 0 to 4", "'idc blk attach --help'"},
+		{"blk attach --nbd=unix:/x --name=a --wait=-1s", "want 0s or more", "'idc blk attach --help'"},
+		{"blk attach --nbd=unix:/x --name=a --abi=vax", "want one of x86_64-abi", "'idc blk attach --help'"},
+		{"store read idc", "begins with /", "'idc store read --help'"},
+		{"store write /a/ x", "begins with / and doesn't end with it", "'idc store write --help'"},
+		{"store rm //a", "single '/'", "'idc store rm --help'"},
+		{"store mkdir a", "begins with /", "'idc store mkdir --help'"},
+		{"store exists", "expected", "'idc store exists --help'"},
+		{"store chmod /a x0", "want n, r, w or b first", "'idc store chmod --help'"},
+		{"store chmod /a", "expected", "'idc store chmod --help'"},
+		{"store watch --count=0 /a", "want 1 or more", "'idc store watch --help'"},
+		{"store watch @nothing", "begins with /", "'idc store watch --help'"},
+		{"store ls --depth=0", "want 1 or more", "'idc store ls --help'"},
 		{"nonsense", "nonsense", "'idc --help'"},
 	} {
 		code, _, stderr := invoke(t, strings.Fields(tc.line)...)
-		if code != exitUsage || !strings.Contains(stderr, tc.says) || !strings.Contains(stderr, tc.help) {
+		if code != exitUsage || !strings.Contains(stderr, tc.says) || !strings.Contains(stderr, tc.help) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("idc %s: exit code %d and\n%swant %d, %q and %s", tc.line, code, stderr, exitUsage, tc.says, tc.help)
 		}
 	}

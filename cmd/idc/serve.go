@@ -119,8 +119,14 @@ func (c *serveCmd) check() error {
 	case !c.Watch && len(c.Images) == 0:
 		return usagef("which image? or write --watch")
 	}
-	_, err := c.disks()
-	return err
+	if c.SectorSize != 0 && c.SectorSize != 512 && c.SectorSize != 4096 {
+		return usagef("--sector-size %d: want 512 or 4096", c.SectorSize)
+	}
+	disks, err := c.disks()
+	for _, d := range disks {
+		err = firstOf(err, checkName(d.name))
+	}
+	return firstOf(err, inRange("workers", c.Workers, 1, mostWorkers), c.backFlags.check())
 }
 
 // start serves the disks of the command line.

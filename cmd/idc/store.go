@@ -13,11 +13,15 @@ import (
 )
 
 type storeCmd struct {
-	Ls    storeLsCmd    `cmd:"" help:"List nodes and their values."`
-	Read  storeReadCmd  `cmd:"" help:"Print values."`
-	Write storeWriteCmd `cmd:"" help:"Write values, all or none."`
-	Rm    storeRmCmd    `cmd:"" help:"Remove nodes with all below them, all or none."`
-	Watch storeWatchCmd `cmd:"" help:"Print the paths that change."`
+	Ls     storeLsCmd     `cmd:"" help:"List nodes and their values, all levels."`
+	List   storeListCmd   `cmd:"" help:"List the names of a node's children."`
+	Exists storeExistsCmd `cmd:"" help:"Say by the exit code whether nodes are there."`
+	Read   storeReadCmd   `cmd:"" help:"Print values."`
+	Write  storeWriteCmd  `cmd:"" help:"Write values, all or none."`
+	Mkdir  storeMkdirCmd  `cmd:"" help:"Make nodes without a value, all or none."`
+	Rm     storeRmCmd     `cmd:"" help:"Remove nodes with all below them, all or none."`
+	Chmod  storeChmodCmd  `cmd:"" help:"Set who owns a node, and who may read and write it."`
+	Watch  storeWatchCmd  `cmd:"" help:"Print the paths that change."`
 }
 
 // node is one node of the store.
@@ -59,6 +63,9 @@ func (storeReadCmd) Help() string {
 
 // Run prints the values.
 func (c *storeReadCmd) Run(e *env) error {
+	if err := checkPaths(c.Paths); err != nil {
+		return err
+	}
 	return e.withStore(func(ctx context.Context, cl *store.Client) error {
 		for _, path := range c.Paths {
 			v, err := cl.Read(ctx, store.NoTx, path)
@@ -85,6 +92,11 @@ func (c *storeWriteCmd) Run(e *env) error {
 	if len(c.Pairs)%2 != 0 {
 		return usagef("the path %s has no value; write an empty one as ''", c.Pairs[len(c.Pairs)-1])
 	}
+	for i := 0; i < len(c.Pairs); i += 2 {
+		if err := checkPath(c.Pairs[i]); err != nil {
+			return err
+		}
+	}
 	return e.withStore(func(ctx context.Context, cl *store.Client) error {
 		return cl.Transaction(ctx, func(tx store.Tx) error {
 			for i := 0; i < len(c.Pairs); i += 2 {
@@ -109,22 +121,18 @@ func (storeRmCmd) Help() string {
 
 // Run removes the nodes in one transaction.
 func (c *storeRmCmd) Run(e *env) error {
-	return e.withStore(func(ctx context.Context, cl *store.Client) error {
-		return cl.Transaction(ctx, func(tx store.Tx) error {
-			for _, path := range c.Paths {
-				err := cl.Remove(ctx, tx, path)
-				if err != nil && !(c.Force && errors.Is(err, syscall.ENOENT)) {
-					return err
-				}
-			}
+	return e.onEach(c.Paths, func(ctx context.Context, cl *store.Client, tx store.Tx, path string) error {
+		err := cl.Remove(ctx, tx, path)
+		if c.Force && errors.Is(err, syscall.ENOENT) {
 			return nil
-		})
+		}
+		return err
 	})
 }
 
 type storeWatchCmd struct {
 	Paths []string `arg:"" name:"path" help:"Nodes to watch, with all below them; also @introduceDomain and @releaseDomain."`
-	Count int      `short:"n" placeholder:"N" help:"End after N events. Each path's first comes at once."`
+	Count *int     `short:"n" placeholder:"N" help:"End after N events. Each path's first comes at once."`
 }
 
 // Help is shown by 'idc store watch --help'.
@@ -134,6 +142,17 @@ func (storeWatchCmd) Help() string {
 
 // Run prints events until it has been told to end.
 func (c *storeWatchCmd) Run(e *env) error {
+	if c.Count != nil && *c.Count < 1 {
+		return usagef("--count %d: want 1 or more", *c.Count)
+	}
+	for _, path := range c.Paths {
+		if path == store.IntroduceDomain || path == store.ReleaseDomain {
+			continue
+		}
+		if err := checkPath(path); err != nil {
+			return err
+		}
+	}
 	return e.unlessAsked(e.withStore(func(ctx context.Context, cl *store.Client) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -145,7 +164,7 @@ func (c *storeWatchCmd) Run(e *env) error {
 			}
 			go follow(ctx, w, events, failed)
 		}
-		for n := 0; c.Count <= 0 || n < c.Count; n++ {
+		for n := 0; c.Count == nil || n < *c.Count; n++ {
 			select {
 			case path := <-events:
 				e.say(map[string]string{"path": path}, "%s", printable(path))

@@ -20,7 +20,7 @@ const maxDepth = 1536
 type storeLsCmd struct {
 	Path  string `arg:"" optional:"" default:"/" help:"Node to begin with."`
 	Perms bool   `short:"p" help:"Print the owner and the permissions of each node too."`
-	Depth int    `short:"d" placeholder:"N" help:"Go N levels down only."`
+	Depth *int   `short:"d" placeholder:"N" help:"Go N levels down only."`
 }
 
 // Help is shown by 'idc store ls --help'.
@@ -30,19 +30,22 @@ func (storeLsCmd) Help() string {
 
 // Run lists the nodes below a path.
 func (c *storeLsCmd) Run(e *env) error {
-	if !strings.HasPrefix(c.Path, "/") {
-		return usagef("path %q: want one that begins with /", c.Path)
+	path := c.Path
+	if path != "/" {
+		path = strings.TrimRight(path, "/")
 	}
-	depth := c.Depth
-	if depth <= 0 || depth > maxDepth {
-		depth = maxDepth
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	depth := maxDepth
+	if c.Depth != nil {
+		if *c.Depth < 1 {
+			return usagef("--depth %d: want 1 or more", *c.Depth)
+		}
+		depth = min(*c.Depth, maxDepth)
 	}
 	return e.withStore(func(ctx context.Context, cl *store.Client) error {
 		l := lister{env: e, client: cl, perms: c.Perms}
-		path := c.Path
-		if path != "/" {
-			path = strings.TrimRight(path, "/")
-		}
 		return l.list(ctx, path, depth)
 	})
 }
@@ -63,10 +66,10 @@ func (l *lister) list(ctx context.Context, path string, depth int) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		child := strings.TrimSuffix(path, "/") + "/" + name
-		err := l.print(ctx, child)
+		below := childPath(path, name)
+		err := l.print(ctx, below)
 		if err == nil {
-			err = l.list(ctx, child, depth-1)
+			err = l.list(ctx, below, depth-1)
 		}
 		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EACCES) {
 			return err
@@ -74,6 +77,9 @@ func (l *lister) list(ctx context.Context, path string, depth int) error {
 	}
 	return nil
 }
+
+// childPath is the path of a node's child.
+func childPath(path, name string) string { return strings.TrimSuffix(path, "/") + "/" + name }
 
 // print prints one node.
 func (l *lister) print(ctx context.Context, path string) error {

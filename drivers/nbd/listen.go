@@ -10,22 +10,37 @@ import (
 	"syscall"
 )
 
+// ParseAddress reads unix:PATH or tcp:HOST:PORT, as [Listen] takes it, into what
+// net.Listen takes.
+func ParseAddress(addr string) (network, address string, err error) {
+	network, address, _ = strings.Cut(addr, ":")
+	ok := address != "" && (network == "unix" || network == "tcp")
+	if ok && network == "tcp" {
+		_, port, err := net.SplitHostPort(address)
+		ok = err == nil && port != ""
+	}
+	if !ok {
+		return "", "", fmt.Errorf("NBD address %q: want unix:PATH or tcp:HOST:PORT", addr)
+	}
+	return network, address, nil
+}
+
 // Listen opens the socket that addr names: unix:PATH or tcp:HOST:PORT. A socket file
 // that a dead server left is replaced; one that is in use isn't. Only its owner may
 // connect to the file. Closing the listener removes it.
 func Listen(addr string) (net.Listener, error) {
-	kind, where, _ := strings.Cut(addr, ":")
-	switch {
-	case kind == "unix" && where != "":
-		return listenUnix(where)
-	case kind == "tcp" && where != "":
-		l, err := net.Listen("tcp", where)
-		if err != nil {
-			return nil, fmt.Errorf("serve NBD on %s: %w", addr, err)
-		}
-		return l, nil
+	network, address, err := ParseAddress(addr)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("NBD address %q: want unix:PATH or tcp:HOST:PORT", addr)
+	if network == "unix" {
+		return listenUnix(address)
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("serve NBD on %s: %w", addr, err)
+	}
+	return l, nil
 }
 
 func listenUnix(path string) (net.Listener, error) {

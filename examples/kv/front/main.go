@@ -6,19 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/xenidc/idc/examples/kv"
 	"github.com/xenidc/idc/runtime/platform/host"
 )
 
 func main() {
-	d, err := host.Join(context.Background(), "")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	d, err := host.Join(ctx, "") // the broker that IDC_PLATFORM names, or the user's own
 	if err != nil {
 		log.Fatal(err)
 	}
 	f := kv.NewFront(d, "demo")
-	defer f.Close()
-	err1 := f.Put(context.Background(), "greeting", []byte("hello, world"))
-	value, err2 := f.Get(context.Background(), "greeting")
+	err1 := f.Put(ctx, "greeting", []byte("hello, world"))
+	value, err2 := f.Get(ctx, "greeting")
 	fmt.Printf("%q %v\n", value, errors.Join(err1, err2))
 }

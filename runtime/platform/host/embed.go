@@ -24,7 +24,7 @@ const embedRetry = 10 * time.Millisecond
 func Embed(ctx context.Context, path string, bo broker.Options, opts ...Option) (*Domain, error) {
 	if path == "" {
 		var err error
-		if path, err = DefaultPath(); err != nil {
+		if path, err = usualPath(); err != nil {
 			return nil, err
 		}
 	}

@@ -93,9 +93,9 @@ type Domain struct {
 
 var _ platform.Domain = (*Domain)(nil)
 
-// Join makes the caller a domain at the broker whose store socket is at path, or at
-// [DefaultPath] if path is empty. It blocks until the broker has answered or ctx
-// ends.
+// Join makes the caller a domain at the broker whose store socket is at path. If that is
+// empty it is the one that the environment names, IDC_PLATFORM=host:PATH, else the one at
+// [DefaultPath]. It blocks until the broker has answered or ctx ends.
 func Join(ctx context.Context, path string, opts ...Option) (*Domain, error) {
 	o := options{name: programName(), arenaPages: defaultArenaPages}
 	for _, f := range opts {
@@ -105,7 +105,7 @@ func Join(ctx context.Context, path string, opts ...Option) (*Domain, error) {
 	o.name = o.name[:min(len(o.name), proto.MaxName)]
 	if path == "" {
 		var err error
-		if path, err = DefaultPath(); err != nil {
+		if path, err = usualPath(); err != nil {
 			return nil, err
 		}
 	}

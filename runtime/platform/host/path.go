@@ -8,8 +8,27 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
+
+// PlatformVariable names the environment variable that tells programs where domains live,
+// as 'idc --platform' does: host:PATH is the broker whose socket is PATH.
+const PlatformVariable = "IDC_PLATFORM"
+
+// usualPath is the broker's for a program that names none: the environment's, else
+// [DefaultPath].
+func usualPath() (string, error) {
+	value := os.Getenv(PlatformVariable)
+	kind, path, named := strings.Cut(value, ":")
+	switch {
+	case value == "" || kind == "host" && !named:
+		return DefaultPath()
+	case kind == "host" && path != "":
+		return path, nil
+	}
+	return "", fmt.Errorf("%s is %q, and this program runs on host only: set it to host:PATH, the path of a broker's socket, or unset it", PlatformVariable, value)
+}
 
 // DefaultPath is where the user's broker is expected: xenidc/broker.sock under
 // $XDG_RUNTIME_DIR, else under /run/user/UID, else /tmp/xenidc-UID/broker.sock. It

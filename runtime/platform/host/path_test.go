@@ -50,3 +50,22 @@ func TestDefaultPath(t *testing.T) {
 		t.Error("a symbolic link was followed")
 	}
 }
+
+// A program that names no broker finds the one that the environment names.
+func TestUsualPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	own := filepath.Join(dir, "xenidc", "broker.sock")
+	for value, want := range map[string]string{"": own, "host": own, "host:/a/b:c": "/a/b:c"} {
+		t.Setenv(PlatformVariable, value)
+		if got, err := usualPath(); err != nil || got != want {
+			t.Errorf("%q: %s, %v; want %s", value, got, err, want)
+		}
+	}
+	for _, value := range []string{"host:", "xen", "xen:/dev/xen/xenbus", "x"} {
+		t.Setenv(PlatformVariable, value)
+		if _, err := Join(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "IDC_PLATFORM is "+strconv.Quote(value)) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
