@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"os"
+	"slices"
 
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -17,28 +17,28 @@ type fmtCmd struct {
 	List  bool     `short:"l" help:"List the files whose formatting differs; exit 1 if there are any."`
 	Diff  bool     `short:"d" help:"Show what would change; exit 1 if anything would."`
 	Write bool     `short:"w" help:"Write the result to the file instead of the output."`
-	Files []string `arg:"" optional:"" help:"Protocol files. None: the input."`
+	Files []string `arg:"" optional:"" help:"Protocol files; none or - for the input."`
 }
 
 // Help is shown by `idcgen fmt --help`.
 func (fmtCmd) Help() string {
-	return "A file that doesn't parse is left alone.\n\nExamples:\n  idcgen fmt -w protocols/blk.idc\n  idcgen fmt -l protocols/*.idc\n  idcgen fmt < draft.idc"
+	return "A file that doesn't parse is left alone.\n\nExamples:\n  idcgen fmt -w protocols/blk.idc\n  idcgen fmt -l protocols/*.idc\n  idcgen fmt - < draft.idc"
 }
 
 // Run formats the files.
 func (c *fmtCmd) Run(s *streams) error {
-	if len(c.Files) == 0 {
-		src, err := io.ReadAll(s.in)
-		if err != nil {
-			return fmt.Errorf("read the input: %w", err)
-		}
-		return c.one(s, "<stdin>", src, false)
+	files := c.Files
+	if len(files) == 0 {
+		files = []string{stdin}
+	}
+	if c.Write && slices.Contains(files, stdin) {
+		return usageError{errors.New("--write: there is no file to write standard input's text to")}
 	}
 	var failed error
-	for _, path := range c.Files {
-		src, err := os.ReadFile(path)
+	for _, path := range files {
+		src, name, err := s.read(path)
 		if err == nil {
-			err = c.one(s, path, src, c.Write)
+			err = c.one(s, name, src, c.Write)
 		} else {
 			fmt.Fprintln(s.err, "idcgen:", err)
 			err = errFound

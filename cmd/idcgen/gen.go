@@ -1,32 +1,38 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
+	"go/token"
 
-	"github.com/xenidc/idc/cmd/idcgen/internal/gen"
 	"github.com/xenidc/idc/idl"
 )
 
 // genCmd is `idcgen gen`.
 type genCmd struct {
 	Out          string   `short:"o" required:"" placeholder:"DIR" help:"Where the Go package goes; made if it isn't there."`
+	Package      string   `placeholder:"NAME" help:"Call the Go package so, and not as the protocol."`
 	RequireStubs bool     `help:"Fail, and write nothing, if a protocol gets types and codecs only."`
 	Check        bool     `help:"Write nothing; list the files that would change and exit 1 if there are any."`
 	JSON         bool     `help:"Print diagnostics as JSON, one per line."`
-	Files        []string `arg:"" help:"Protocol files."`
+	Files        []string `arg:"" name:"file" help:"A protocol file. A package holds one protocol."`
 }
 
 // Help is shown by `idcgen gen --help`.
 func (genCmd) Help() string {
-	return "A protocol that the runtime can't carry whole gets types and codecs, and no stubs: notes say because of what. Files that don't change are not touched. Nothing is written if any protocol has a mistake.\n\nExamples:\n  idcgen gen -o generated/blk protocols/blk.idc\n  //go:generate go tool idcgen gen --require-stubs -o . kv.idc"
+	return "A protocol that the runtime can't carry whole gets types and codecs, and no stubs: notes say because of what. Files that don't change are not touched. Nothing is written if the protocol has a mistake. What an earlier run made of the same file under another name is removed.\n\nExamples:\n  idcgen gen -o generated/blk protocols/blk.idc\n  //go:generate go tool idcgen gen --require-stubs -o . kv.idc"
+}
+
+// Validate looks at the flags.
+func (c *genCmd) Validate() error {
+	if c.Package != "" && (!token.IsIdentifier(c.Package) || c.Package == "_") {
+		return fmt.Errorf("--package: %q is no name of a Go package", c.Package)
+	}
+	return nil
 }
 
 // Run generates.
 func (c *genCmd) Run(s *streams) error {
-	ps, diags, sources, err := compile(c.Files, idl.Compile)
+	ps, diags, sources, err := s.compile(c.Files, idl.Compile)
 	if err != nil {
 		return err
 	}
@@ -38,46 +44,8 @@ func (c *genCmd) Run(s *streams) error {
 	if diags.Failed() || c.RequireStubs && stubless(ps) {
 		return errFound
 	}
-	var files []gen.File
-	for i, p := range ps {
-		out, err := gen.Generate(p, filepath.Base(c.Files[i]))
-		if err != nil {
-			return fmt.Errorf("generate from %s: %w", c.Files[i], err)
-		}
-		files = append(files, out...)
-		if !gen.Stubs(p) {
-			fmt.Fprintf(s.err, "%s: types and codecs only, no stubs: the notes above say why\n", c.Files[i])
-		}
+	if len(c.Files) > 1 {
+		return usageError{fmt.Errorf("%s holds one protocol, not %d: give each a directory of its own", c.Out, len(c.Files))}
 	}
-	if c.Check {
-		return c.check(s, files)
-	}
-	return c.write(files)
-}
-
-func (c *genCmd) write(files []gen.File) error {
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return fmt.Errorf("make the package's directory: %w", err)
-	}
-	for _, f := range files {
-		if _, err := writeIfChanged(filepath.Join(c.Out, f.Name), f.Content); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *genCmd) check(s *streams, files []gen.File) error {
-	stale := false
-	for _, f := range files {
-		path := filepath.Join(c.Out, f.Name)
-		if old, err := os.ReadFile(path); err != nil || !bytes.Equal(old, f.Content) {
-			fmt.Fprintln(s.out, path)
-			stale = true
-		}
-	}
-	if stale {
-		return errFound
-	}
-	return nil
+	return c.generate(s, ps[0], c.Files[0])
 }

@@ -12,7 +12,7 @@ import (
 type layoutCmd struct {
 	ABI  string `enum:"all,x86_64,x86_32,arm" default:"all" help:"Show only this ABI: x86_64, x86_32 or arm."`
 	JSON bool   `help:"Print it as JSON."`
-	File string `arg:"" help:"A protocol file."`
+	File string `arg:"" help:"A protocol file; - for the input."`
 }
 
 // Help is shown by `idcgen layout --help`.
@@ -22,7 +22,7 @@ func (layoutCmd) Help() string {
 
 // Run shows the layout.
 func (c *layoutCmd) Run(s *streams) error {
-	ps, diags, sources, err := compile([]string{c.File}, idl.Compile)
+	ps, diags, sources, err := s.compile([]string{c.File}, idl.Compile)
 	if err != nil {
 		return err
 	}

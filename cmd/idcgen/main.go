@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -28,6 +29,7 @@ type cli struct {
 	Vet        vetCmd           `cmd:"" help:"Check protocol files and say what could be better."`
 	Layout     layoutCmd        `cmd:"" help:"Show where every field, slot and key of a protocol is."`
 	Completion completionCmd    `cmd:"" help:"Print a shell's completion script."`
+	Ver        versionCmd       `cmd:"" name:"version" help:"Print the version."`
 }
 
 const description = `Compile protocol files.
@@ -68,22 +70,46 @@ func run(args []string, s streams) (code int) {
 			}
 		}
 	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(s.err, "idcgen: %s\nRun idcgen --help for what there is.\n", err)
-		return exitUsage
+		return usage(s.err, parsedCommand(err), err)
 	}
 	s.model = parser.Model
-	return finish(ctx.Run(&s), s.err)
+	return finish(ctx.Run(&s), ctx.Command(), s.err)
 }
 
 // exit unwinds out of kong after --help and --version, which it ends by asking to exit.
 type exit struct{}
 
-func finish(err error, w io.Writer) int {
+// usageError is what the command line's grammar doesn't forbid, and no command can do.
+type usageError struct{ error }
+
+// usage says what is wrong with the command line, and where to read more.
+func usage(w io.Writer, command string, err error) int {
+	name, _, _ := strings.Cut(command, " <")
+	fmt.Fprintf(w, "idcgen: %v\nRun '%s --help' for usage and examples.\n", err, strings.TrimSpace("idcgen "+name))
+	return exitUsage
+}
+
+// parsedCommand is as much of a command as kong found before err.
+func parsedCommand(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		return parse.Context.Command()
+	}
+	return ""
+}
+
+func finish(err error, command string, w io.Writer) int {
+	var wrong usageError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &wrong):
+		return usage(w, command, wrong)
 	case !errors.Is(err, errFound):
 		fmt.Fprintln(w, "idcgen:", err)
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"slices"
 
 	"github.com/xenidc/idc/idl"
@@ -15,7 +13,7 @@ import (
 type vetCmd struct {
 	JSON         bool     `help:"Print the diagnostics as JSON, one per line."`
 	RequireStubs bool     `help:"Fail if a protocol gets types and codecs only."`
-	Files        []string `arg:"" help:"Protocol files."`
+	Files        []string `arg:"" help:"Protocol files; - for the input."`
 }
 
 // Help is shown by `idcgen vet --help`.
@@ -25,7 +23,7 @@ func (vetCmd) Help() string {
 
 // Run checks the files.
 func (c *vetCmd) Run(s *streams) error {
-	ps, diags, sources, err := compile(c.Files, idl.Vet)
+	ps, diags, sources, err := s.compile(c.Files, idl.Vet)
 	if err != nil {
 		return err
 	}
@@ -47,18 +45,18 @@ func stubless(ps []*schema.Protocol) bool {
 }
 
 // compile reads and compiles files; the protocols are in their order.
-func compile(files []string, with func(string, []byte) (*schema.Protocol, *diag.List)) ([]*schema.Protocol, *diag.List,
+func (s *streams) compile(files []string, with func(string, []byte) (*schema.Protocol, *diag.List)) ([]*schema.Protocol, *diag.List,
 	map[string]string, error) {
 	all, sources := &diag.List{}, map[string]string{}
 	var protocols []*schema.Protocol
 	for _, path := range files {
-		src, err := os.ReadFile(path)
+		src, name, err := s.read(path)
 		if err != nil {
-			return nil, nil, nil, fmt.Errorf("read protocol: %w", err)
+			return nil, nil, nil, err
 		}
-		p, diags := with(path, src)
+		p, diags := with(name, src)
 		all.Append(diags)
-		sources[path] = string(src)
+		sources[name] = string(src)
 		protocols = append(protocols, p)
 	}
 	return protocols, all, sources, nil

@@ -126,6 +126,9 @@ func lineOf(src string, s Span) (string, bool) {
 		return "", false
 	}
 	start := strings.LastIndexByte(src[:s.Offset], '\n') + 1
+	if start == 0 {
+		src = strings.TrimPrefix(src, "\ufeff") // a byte order mark; columns are counted behind it
+	}
 	line, _, _ := strings.Cut(src[start:], "\n")
 	return strings.TrimRight(line, "\r"), true
 }

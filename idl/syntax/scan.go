@@ -39,9 +39,23 @@ type scanner struct {
 	diags  *diag.List
 }
 
+// byteOrderMark is what some editors put in front of UTF-8. It means nothing.
+const byteOrderMark = "\ufeff"
+
+// wide tells whether a text begins with the byte order mark of UTF-16.
+func wide(src string) bool { return strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") }
+
 // scan returns all tokens of src, comments included, without a final EOF.
 func scan(file, src string, diags *diag.List) []lexer.Token {
 	s := &scanner{file: file, src: src, line: 1, diags: diags, tokens: make([]lexer.Token, 0, len(src)/4+8)}
+	if strings.HasPrefix(src, byteOrderMark) {
+		s.at, s.start = len(byteOrderMark), len(byteOrderMark)
+	}
+	if wide(src) {
+		diags.Add(diag.BadToken, s.spanOf(1), "this file isn't UTF-8").
+			Because("it begins as UTF-16 does, and a protocol file is UTF-8").Try("save it as UTF-8")
+		return nil
+	}
 	for s.at < len(s.src) {
 		s.next()
 	}

@@ -35,6 +35,7 @@ type File struct {
 type generator struct {
 	p       *schema.Protocol
 	source  string
+	pkg     string
 	abis    []schema.ABIName // numbered by position, as in idc.Protocol
 	whole   bool             // stubs, and not only types and codecs
 	out     *code
@@ -44,9 +45,10 @@ type generator struct {
 }
 
 // Generate returns the files of the Go package for a protocol. source is the name
-// of the protocol file, for the header. The result depends on nothing else.
-func Generate(p *schema.Protocol, source string) ([]File, error) {
-	g := newGenerator(p, source)
+// of the protocol file, for the header, and pkg the package's. The result depends on
+// nothing else.
+func Generate(p *schema.Protocol, source, pkg string) ([]File, error) {
+	g := newGenerator(p, source, pkg)
 	if err := g.check(); err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func Generate(p *schema.Protocol, source string) ([]File, error) {
 	rendered := make(chan struct{})
 	go func() { // formatting takes most of the time: do both at once
 		defer close(rendered)
-		tests, bad = newGenerator(p, source).tests()
+		tests, bad = newGenerator(p, source, pkg).tests()
 	}()
 	stubs, err := g.stubs()
 	<-rendered
@@ -65,8 +67,8 @@ func Generate(p *schema.Protocol, source string) ([]File, error) {
 	return []File{{p.Name + ".idc.go", stubs}, {p.Name + ".idc_test.go", tests}}, nil
 }
 
-func newGenerator(p *schema.Protocol, source string) *generator {
-	g := &generator{p: p, source: source, structs: map[*schema.Struct]bool{}}
+func newGenerator(p *schema.Protocol, source, pkg string) *generator {
+	g := &generator{p: p, source: source, pkg: pkg, structs: map[*schema.Struct]bool{}}
 	g.abis = p.Device.Names
 	if p.Device.Independent || len(g.abis) == 0 {
 		g.abis = []schema.ABIName{{ABI: schema.X86_64}}
@@ -98,7 +100,7 @@ func (g *generator) check() error {
 
 // stubs renders the main file.
 func (g *generator) stubs() ([]byte, error) {
-	g.out = newCode(g.p.Name, g.source)
+	g.out = newCode(g.pkg, g.source)
 	if !g.whole {
 		g.out.doc("The protocol's types and the encoding of its slots. There are no stubs: they take one\nring without one-way messages, and one bulk argument of bytes a transaction.")
 		g.out.line("")

@@ -9,7 +9,7 @@ import (
 // tests renders the file of tests: what is decoded and encoded again is the same,
 // and no request that a front end can write harms a back end.
 func (g *generator) tests() ([]byte, error) {
-	g.out = newCode(g.p.Name, g.source)
+	g.out = newCode(g.pkg, g.source)
 	g.fuzzCodec()
 	if g.whole {
 		g.nothing()
