@@ -41,37 +41,6 @@ func (l *linter) doc(doc string, at diag.Span, kind, name string) {
 	}
 }
 
-// holes finds bytes that no field covers. They are fine in layouts that exist, and a mistake in new ones.
-func (l *linter) holes() {
-	if l.p.Frozen {
-		return
-	}
-	for _, s := range l.p.Structs {
-		if s.Made || s.Frozen {
-			continue
-		}
-		end := 0
-		for _, f := range s.Fields {
-			if !f.On(schema.X86_64) {
-				continue
-			}
-			if f.Offset[schema.X86_64] > end {
-				l.hole(f.Pos, f.Offset[schema.X86_64]-end, "before `"+f.Name+"`", s)
-			}
-			end = f.Offset[schema.X86_64] + f.Size[schema.X86_64]
-		}
-		if s.Size[schema.X86_64] > end {
-			l.hole(s.Pos, s.Size[schema.X86_64]-end, "at the end", s)
-		}
-	}
-}
-
-func (l *linter) hole(at diag.Span, n int, where string, s *schema.Struct) {
-	l.diags.Add(diag.HiddenHole, at, "`%s` has %d unused bytes %s", s.Name, n, where).
-		Because("the alignment of C puts them there, and a reader doesn't see them").
-		Try("write `pad u8[%d]`, or reorder the fields", n)
-}
-
 var snake = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
 // styles asks for lower case with underscores, from which Go names are made.

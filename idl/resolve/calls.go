@@ -396,6 +396,11 @@ func (r *resolver) paramType(d *syntax.Param, at diag.Span) *schema.Type {
 		r.diags.Add(diag.WrongKind, d.Path.Span(), "`%s` has its type already", d.Path).
 			Because("a path names a field of the form's struct").Try("remove the type")
 	}
+	if d.Type.Name.Text == "bulk" && r.symbols["bulk"] == nil {
+		r.diags.Add(diag.Direction, d.Type.Span(), "nothing says which way the data of `%s` go", d.Path).
+			Because("a bulk is read by the back, filled by it, or both").Try("write `bulk from front`, `bulk from back` or `bulk both ways`")
+		return &schema.Type{Size: 1}
+	}
 	t := r.fieldType(d.Type, at)
 	if t == nil {
 		return &schema.Type{Size: 1}

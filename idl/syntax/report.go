@@ -3,6 +3,7 @@ package syntax
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/participle/v2"
@@ -35,28 +36,50 @@ func report(tokens []lexer.Token, err error, diags *diag.List) {
 }
 
 func suggest(d *diag.Diagnostic, bad lexer.Token, tokens []lexer.Token) {
-	open := unclosed(tokens)
+	before := tokens[:slices.IndexFunc(append(slices.Clone(tokens), bad), func(t lexer.Token) bool { return t.Pos == bad.Pos })]
+	open := unclosed(before)
+	last := lexer.Token{}
+	if len(before) > 0 {
+		last = before[len(before)-1]
+	}
 	switch {
-	case bad.Type == lexer.EOF && open != nil:
-		d.Try("close the brace").Note(SpanOf(*open), "opened here")
+	case last.Type == Ident && last.Value == "bulk":
+		suggestBulk(d, tokens)
+	case open != nil && (bad.Type == lexer.EOF || bad.Type == EOL && open.Value != "{"):
+		d.Try("close it by `%s`", closing[open.Value]).Note(SpanOf(*open), "opened here")
 	case bad.Type == Doc:
 		d.Try("put documentation on the lines before what it describes, or use `//`")
 	case bad.Pos == tokens[0].Pos:
 		d.Try("start with one of %s", strings.Join(starters, ", "))
+	case open != nil && open.Value != "{":
+		d.Try("see the grammar of %s in docs/language.md, or close the bracket", declName(tokens)).Note(SpanOf(*open), "opened here")
 	default:
 		d.Try("see the grammar of %s in docs/language.md", declName(tokens))
 	}
 }
 
-// unclosed finds the innermost brace that nothing closes.
+// suggestBulk says where a bulk may stand.
+func suggestBulk(d *diag.Diagnostic, tokens []lexer.Token) {
+	switch kind, _ := headOf(tokens); kind {
+	case "transaction", "message":
+		d.Because("a bulk says which way its data go").Try("write `bulk from front`, `bulk from back` or `bulk both ways`")
+	default:
+		d.Because("a bulk is lent for as long as a transaction lasts, so it is an argument of one, and nothing else").
+			Try("write `transaction NAME(DATA bulk from front up to 1 MiB)`")
+	}
+}
+
+var closing = map[string]string{"{": "}", "(": ")", "[": "]"}
+
+// unclosed finds the innermost bracket that nothing closes.
 func unclosed(tokens []lexer.Token) *lexer.Token {
 	var stack []int
 	for i, t := range tokens {
 		switch {
 		case t.Type != Punct:
-		case t.Value == "{":
+		case closing[t.Value] != "":
 			stack = append(stack, i)
-		case t.Value == "}" && len(stack) > 0:
+		case len(stack) > 0 && t.Value == closing[tokens[stack[len(stack)-1]].Value]:
 			stack = stack[:len(stack)-1]
 		}
 	}
@@ -117,8 +140,11 @@ var productions = map[string]string{
 func expected(err *participle.UnexpectedTokenError) string {
 	_, text, _ := strings.Cut(err.Message(), " (expected ")
 	first, _, _ := strings.Cut(strings.TrimSuffix(text, ")"), " ")
-	if first == `"}"` {
+	switch first {
+	case `"}"`:
 		return "a comma, the end of the line or `}`"
+	case `")"`:
+		return "a comma or `)`"
 	}
 	if len(first) > 2 && first[0] == '"' && first[len(first)-1] == '"' {
 		return "`" + strings.Trim(first, `"`) + "`"

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,6 +36,7 @@ type scanner struct {
 	line   int
 	start  int // offset of the line
 	parens int
+	seen   int // in front of this, lines in parentheses have been looked at by declares
 	tokens []lexer.Token // with comments, in order
 	diags  *diag.List
 }
@@ -112,13 +114,40 @@ func (s *scanner) punct(c byte) {
 
 // newline ends the item, unless it obviously goes on.
 func (s *scanner) newline() {
-	if s.parens == 0 && s.endsItem() {
+	forgotten := s.parens > 0 && s.declares()
+	if forgotten {
+		s.parens = 0
+	}
+	if forgotten || s.parens == 0 && s.endsItem() {
 		s.emit(EOL, 1)
 	} else {
 		s.at++
 	}
 	s.line++
 	s.start = s.at
+}
+
+// head is the beginning of a declaration that can't be the beginning of an argument.
+var head = regexp.MustCompile(`^(?:(?:frozen|open|status|stream)[ \t]+)*(?:(?:transaction|message)[ \t]+\w+[ \t]*\(|` +
+	`(?:struct|segment|union|ring)[ \t]+\w+[ \t]*\{|struct[ \t]+\w+[ \t]+size\b|(?:enum|bits)[ \t]+\w+[ \t]+\w+[ \t]*\{|` +
+	`keys[ \t]+from[ \t]+\w+|const[ \t]+\w+[ \t]+(?:in\b|=)|unit[ \t]+\w+[ \t]+=|device[ \t]+"|protocol[ \t]+\w+[ \t\r]*\n)`)
+
+// declares tells whether the line after the cursor begins a declaration, perhaps with its documentation: then a parenthesis
+// before it isn't closed.
+func (s *scanner) declares() bool {
+	at := s.at + 1
+	if at < s.seen {
+		return false
+	}
+	for {
+		line, rest, more := strings.Cut(s.src[at:], "\n")
+		if !more || strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "///") {
+			break
+		}
+		at = len(s.src) - len(rest)
+	}
+	s.seen = at
+	return head.MatchString(s.src[at:min(len(s.src), at+200)])
 }
 
 // dropEOL takes the end of the line before an arrow back: no item begins with one.
