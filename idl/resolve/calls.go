@@ -414,8 +414,10 @@ func (r *resolver) paramType(d *syntax.Param, at diag.Span) *schema.Type {
 }
 
 func (r *resolver) bulk(d *syntax.Bulk) *schema.Bulk {
-	b := &schema.Bulk{From: schema.Both}
-	if d.From != nil {
+	b := &schema.Bulk{}
+	if d.Both {
+		b.From = schema.Both
+	} else {
 		b.From, _ = r.side(d.From, schema.Front, schema.Back)
 	}
 	if d.Elem != nil {

@@ -36,7 +36,7 @@ type scanner struct {
 	line   int
 	start  int // offset of the line
 	parens int
-	seen   int // in front of this, lines in parentheses have been looked at by declares
+	seen   int           // in front of this, lines in parentheses have been looked at by declares
 	tokens []lexer.Token // with comments, in order
 	diags  *diag.List
 }
@@ -45,7 +45,9 @@ type scanner struct {
 const byteOrderMark = "\ufeff"
 
 // wide tells whether a text begins with the byte order mark of UTF-16.
-func wide(src string) bool { return strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") }
+func wide(src string) bool {
+	return strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff")
+}
 
 // scan returns all tokens of src, comments included, without a final EOF.
 func scan(file, src string, diags *diag.List) []lexer.Token {
