@@ -9,7 +9,7 @@ import (
 
 func keyOf(k *schema.Key) Key {
 	return Key{Name: k.Name, In: string(k.In), From: string(k.From), Type: keyType(k), Unit: unitName(k.Type.Unit),
-		By: string(k.By), Absent: absent(k), Bound: bound(k), Rule: string(k.Rule), Obsolete: k.Deprecated, PerQueue: k.PerQueue}
+		By: string(k.By), Absent: absent(k), Bound: bound(k), Rule: string(k.Rule), Obsolete: k.Deprecated, PerQueue: k.PerQueue, Made: k.Made}
 }
 
 func keyType(k *schema.Key) string {

@@ -113,7 +113,7 @@ type Ring struct {
 	ID        Place    `json:"id"`    // of the first request; it doesn't move
 	Tags      []Place  `json:"tags"`  // of the first request
 	// Keys are the names of those that lead to the ring, by their part: ref, refs, order, max-order, queues, max-queues,
-	// channel, persistent; and under, the directory of a queue.
+	// channel, persistent, slot-size; and under, the directory of a queue.
 	Keys map[string]string `json:"keys"`
 }
 
@@ -130,6 +130,7 @@ type Key struct {
 	Rule     string `json:"rule,omitempty"`
 	Obsolete bool   `json:"obsolete,omitempty"`
 	PerQueue bool   `json:"perQueue,omitempty"`
+	Made     bool   `json:"made,omitempty"` // by the compiler; the file doesn't name it
 }
 
 // Of computes the layout of a protocol on some ABIs.
@@ -276,7 +277,7 @@ func ringOf(r *schema.Ring, a schema.ABI) Ring {
 func ringKeys(r *schema.Ring) map[string]string {
 	out := map[string]string{}
 	for part, k := range map[string]*schema.Key{"ref": r.RefKey, "refs": r.RefsKey, "order": r.Order, "max-order": r.MaxOrder,
-		"queues": r.Queues, "max-queues": r.MaxQueues, "channel": r.Channel, "persistent": r.Persistent} {
+		"queues": r.Queues, "max-queues": r.MaxQueues, "channel": r.Channel, "persistent": r.Persistent, "slot-size": r.SlotKey} {
 		if k != nil {
 			out[part] = k.Name
 		}
