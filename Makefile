@@ -16,8 +16,8 @@ lint: ## Formatting, modules, vet, staticcheck and the project's own rules
 generate: ## Make the generated code again
 	@scripts/generate
 
-fuzz: ## Run every fuzz target; FUZZTIME=1m for longer than 3 seconds each
-	@scripts/fuzz
+fuzz: ## Run every fuzz target, FUZZTIME=1m for longer than 3 seconds each; then random protocols, RANDOMTIME=1m for less than an hour
+	@RANDOMTIME=$${RANDOMTIME:-1h} scripts/fuzz
 
 e2e: ## End to end: disks used by NBD clients, file systems and the C store tools
 	@scripts/test packages e2e
