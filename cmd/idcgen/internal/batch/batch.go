@@ -122,7 +122,7 @@ func generate(r *Result) *compiled {
 		}
 		return nil
 	}
-	files, err := gen.Generate(p, file)
+	files, err := gen.Generate(p, file, p.Name)
 	if err != nil {
 		r.Verdict, r.Detail = Disagreed, err.Error()
 		return nil

@@ -38,7 +38,7 @@ func (d *drawer) clauses(versioned bool) (s string) {
 	if d.one(4) {
 		s += " replay"
 	}
-	if d.one(8) {
+	if d.one(50) {
 		s += fmt.Sprintf(" quota %d", d.within(1, 40))
 	}
 	if len(d.keys) > 0 && d.one(4) {

@@ -96,7 +96,7 @@ func (d *drawer) protocol(seed uint64) {
 	}
 	d.say("protocol %s%s", name, version)
 	if d.one(3) {
-		d.say("device \"d%d\"%s", seed, maybe(d.one(5), fmt.Sprintf(" back \"b%d\"", seed)))
+		d.say("device \"d%d\"%s", seed, maybe(d.one(20), fmt.Sprintf(" back \"b%d\"", seed)))
 	}
 	if d.abis {
 		d.abi()
