@@ -14,7 +14,7 @@ import (
 	"github.com/xenidc/idc/runtime/store"
 )
 
-// maxDepth bounds how deep a listing goes. The store allows paths of 3072 bytes.
+// maxDepth bounds how deep a listing goes. The store allows paths of 3071 bytes.
 const maxDepth = 1536
 
 type storeLsCmd struct {

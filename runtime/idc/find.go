@@ -96,16 +96,26 @@ func (n *byName) find(ctx context.Context) (place, error) {
 		return place{}, absent{errNoService} // half written, or a forgery
 	}
 	if n.at.back == "" || n.at.peer != back {
-		n.at = n.place(back)
+		n.at, err = n.place(ctx, back)
 	}
-	return n.at, nil
+	return n.at, err
 }
 
-// place is where we shall meet a back end that we haven't met yet.
-func (n *byName) place(back platform.DomID) place {
-	device, own, dev := n.f.spec.Protocol.Device, n.c.dom.ID(), nextDev()
-	return place{frontPath(device, own, dev), backPath(device, back, own, dev), back, dev}
+// place is where we shall meet a back end that we haven't met yet: at a device number that
+// is free, since several processes may be one domain.
+func (n *byName) place(ctx context.Context, back platform.DomID) (place, error) {
+	device, own := n.f.spec.Protocol.Device, n.c.dom.ID()
+	for {
+		dev := nextDev()
+		at := place{frontPath(device, own, dev), backPath(device, back, own, dev), back, dev}
+		if there, err := n.c.Exists(ctx, store.NoTx, at.front); err != nil || !there {
+			return at, err
+		}
+	}
 }
+
+// errNumber says that another process of our domain was faster with a device number.
+var errNumber = errors.New("the device number was taken just now")
 
 var errNoService = fmt.Errorf("%w: no back end serves that name", ErrDisconnected)
 
@@ -116,7 +126,16 @@ func (n *byName) appear(ctx context.Context, at place) (store.State, error) {
 	w.Uint("backend-id", uint64(at.peer))
 	w.Uint("virtual-device", uint64(at.dev))
 	w.Text("state", store.StateInitialising.Value())
-	if err := makeDevice(ctx, n.c.Client, n.c.dom.ID(), at.peer, at.front, w); err != nil {
+	err := n.c.Transaction(ctx, func(tx store.Tx) error {
+		if there, err := n.c.Exists(ctx, tx, at.front); err != nil {
+			return err
+		} else if there {
+			return errNumber
+		}
+		return fillDevice(ctx, n.c.Client, tx, n.c.dom.ID(), at.peer, at.front, w)
+	})
+	if err != nil {
+		n.at = place{}
 		return store.StateUnknown, fmt.Errorf("make the device directory: %w", err)
 	}
 	return store.StateInitialising, n.ask(ctx, at)
@@ -156,6 +175,6 @@ func (n *byName) disappear(ctx context.Context, at place) {
 	removeDevice(ctx, n.c.Client, at.front)
 	n.c.Remove(ctx, store.NoTx, n.request(at))
 	if n.at == at {
-		n.at = place{} // a number isn't used again
+		n.at = place{} // this process doesn't use a number again
 	}
 }

@@ -63,8 +63,8 @@ func (o *leftovers) release() {
 	}
 }
 
-// devices numbers the device directories of this process. A number is never used
-// again, so nothing left of an old one is taken for a new one's.
+// devices numbers the device directories of this process. It never uses a number again,
+// so nothing left of an old one is taken for a new one's.
 var devices atomic.Int64
 
 func nextDev() int { return int(devices.Add(1) - 1) }

@@ -179,3 +179,30 @@ func check(t testing.TB, f *idc.Front, v uint64) {
 		t.Fatalf("add %d: %d, %v (%v)", v, got, err, f.Connected(within(t, time.Millisecond)))
 	}
 }
+
+// Several processes of one domain begin to number their devices alike, also at the same
+// time: each front end gets one of its own.
+func TestFrontsOfTwoProcesses(t *testing.T) {
+	w := newWorld(t)
+	front, back := w.domain(), w.domain()
+	s := idc.NewService(back, "c", new(counter).spec())
+	defer s.Close()
+	var downs atomic.Int64
+	var fronts []*idc.Front
+	for range 8 {
+		idc.NumberAnew()
+		f := idc.NewFront(front, "c", frontSpec(), idc.OnDisconnect(func(error) { downs.Add(1) }))
+		defer f.Close()
+		fronts = append(fronts, f)
+	}
+	for v, f := range fronts {
+		check(t, f, uint64(v))
+	}
+	idc.NumberAnew()
+	late := idc.NewFront(front, "c", frontSpec())
+	defer late.Close()
+	check(t, late, 1)
+	if n := downs.Load(); n > 0 {
+		t.Errorf("%d front ends lost their connection to another", n)
+	}
+}

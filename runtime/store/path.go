@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// MaxAbsPath is the most bytes of an absolute path (XENSTORE_ABS_PATH_MAX, xs_wire.h).
-	MaxAbsPath = 3072
+	// MaxAbsPath is the most bytes of an absolute path. XENSTORE_ABS_PATH_MAX of xs_wire.h
+	// is one more: xenstored counts the NUL at the end (is_valid_nodename).
+	MaxAbsPath = 3071
 	// MaxRelPath is the most bytes of a relative path (XENSTORE_REL_PATH_MAX, xs_wire.h).
 	MaxRelPath = 2048
 )

@@ -100,8 +100,8 @@ func TestQuotaSizes(t *testing.T) {
 	}
 	a := w.raw(0)
 	a.want(TypeWrite, 0, "/v|"+strings.Repeat("x", 4000), "OK|")
-	a.want(TypeRead, 0, "/"+strings.Repeat("p", 3071)+"|", "!ENOENT")
-	a.want(TypeRead, 0, "/"+strings.Repeat("p", 3072)+"|", "!EINVAL")
+	a.want(TypeRead, 0, "/"+strings.Repeat("p", 3070)+"|", "!ENOENT")
+	a.want(TypeRead, 0, "/"+strings.Repeat("p", 3071)+"|", "!EINVAL")
 }
 
 func TestQuotaTransactionNodes(t *testing.T) {

@@ -51,7 +51,7 @@ func NewServer(opts Options) *Server {
 	s := &Server{
 		quota:   opts.Quota,
 		tree:    newTree(),
-		watches: watches{},
+		watches: watches{at: map[string][]*watch{}},
 		domains: map[platform.DomID]*domain{},
 		special: map[string][]Perm{
 			IntroduceDomain: nobody,

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -189,5 +191,29 @@ func TestClient(t *testing.T) {
 	}
 	if p, err := watch.Next(ctx); err != nil || p != "/a/c" {
 		t.Fatalf("event %q, %v", p, err)
+	}
+}
+
+// Of several watches that one change fires, those of a client are told in the order in
+// which they were set, wherever they watch, also after others were dropped.
+func TestEventsInOrderOfWatches(t *testing.T) {
+	w := newWorld(t)
+	a := w.raw(0)
+	a.want(TypeMkdir, 0, "/a/b/c|", "OK|")
+	for i, p := range []string{"/a", "/a/b/c", "/", "/a/b", "/a/b/c", "/a"} {
+		a.want(TypeWatch, 0, fmt.Sprintf("%s|w%d|", p, i), "OK|")
+	}
+	a.want(TypeUnwatch, 0, "/a/b/c|w1|", "OK|")
+	a.want(TypeUnwatch, 0, "/a|w0|", "OK|")
+	a.want(TypeWatch, 0, "/a/b|w6|", "OK|")
+	a.want(TypeWatch, 0, "/a/b/c|w7|", "OK|")
+	a.events()
+	events := a.want(TypeWrite, 0, "/a/b/c|x", "OK|")
+	var got []string
+	for _, e := range append(events, a.events()...) {
+		got = append(got, strings.Split(e, "|")[1])
+	}
+	if want := []string{"w2", "w3", "w4", "w5", "w6", "w7"}; !slices.Equal(got, want) {
+		t.Errorf("told in the order %v, want %v", got, want)
 	}
 }
