@@ -141,24 +141,39 @@ func (n *byName) appear(ctx context.Context, at place) (store.State, error) {
 	return store.StateInitialising, n.ask(ctx, at)
 }
 
-// ask creates the node that asks the service for a back end, if the service is
-// there: else we would make its directory, and own what the next back end needs. Of
-// a service that was withdrawn just now, the watch of its name will tell.
+// ask creates the node that asks the service for a back end, if the service is there. It
+// needs no transaction, which others who ask could keep from being committed. Of a service
+// that was withdrawn just now, the watch of its name will tell.
 func (n *byName) ask(ctx context.Context, at place) error {
-	err := n.c.Transaction(ctx, func(tx store.Tx) error {
-		if there, err := n.c.Exists(ctx, tx, n.path()); err != nil || !there {
-			return err
-		}
-		if err := n.c.Write(ctx, tx, n.request(at), at.front); err != nil {
-			return err
-		}
-		return n.c.SetPerms(ctx, tx, n.request(at),
+	if there, err := n.c.Exists(ctx, store.NoTx, n.path()); err != nil || !there {
+		return err
+	}
+	err := n.c.Write(ctx, store.NoTx, n.request(at), at.front)
+	if err == nil {
+		err = n.c.SetPerms(ctx, store.NoTx, n.request(at),
 			store.Perm{Dom: n.c.dom.ID(), Rights: store.PermNone}, store.Perm{Dom: at.peer, Rights: store.PermRead})
-	})
-	if err != nil {
+	}
+	if err == nil {
+		err = n.undoFounding(ctx)
+	}
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("ask for service: %w", err)
 	}
 	return nil
+}
+
+// undoFounding removes the service's directory if we made it, because the service was
+// withdrawn while we asked: the next who serves the name couldn't have it. A store with
+// shared directories doesn't let us.
+func (n *byName) undoFounding(ctx context.Context) error {
+	perms, err := n.c.Perms(ctx, store.NoTx, n.path())
+	if err != nil || len(perms) == 0 || perms[0].Dom != n.c.dom.ID() {
+		return err
+	}
+	if v, err := n.c.Read(ctx, store.NoTx, n.path()); err != nil || v != "" {
+		return err // another part of our domain serves it
+	}
+	return n.c.Remove(ctx, store.NoTx, n.path())
 }
 
 // insist asks for service again if our request is gone: a service that was

@@ -42,17 +42,12 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	testenv.Leaks(t)
-	w := &world{t: t, store: store.NewServer(store.Options{})}
+	w := &world{t: t, store: store.NewServer(store.Options{Quota: store.HostQuota(), Shared: store.Discovery(nil)})}
 	w.World = sim.New(sim.Options{Dial: func(_ context.Context, dom platform.DomID) (io.ReadWriteCloser, error) {
 		ours, theirs := pipe()
 		go w.store.Serve(theirs, dom, false)
 		return ours, nil
 	}})
-	root := w.store.Local()
-	defer root.Close()
-	ctx := context.Background()
-	w.try(root.Mkdir(ctx, 0, "/idc"))
-	w.try(root.SetPerms(ctx, 0, "/idc", store.Perm{Dom: 0, Rights: store.PermBoth}))
 	t.Cleanup(func() {
 		for _, leak := range w.Leaks() {
 			t.Error("leaked: ", leak)

@@ -21,11 +21,13 @@ import (
 //	/local/domain/F/device/DEVICE/DEV       the front end's keys and state
 //	/local/domain/B/backend/DEVICE/F/DEV    the back end's keys and state
 //
-// Nothing in a node of fronts/ is believed but who owns it, which the store says.
+// Nothing in a node of fronts/ is believed but who owns it, which the store says. Both
+// /idc and fronts/ are directories in which domains meet that don't trust each other: see
+// store.Shared.
 //
 // DEVICE is not a directory: the domain that made it would own it, and take
 // everybody's services along when it ends.
-func servicePath(device, name string) string { return "/idc/" + device + "@" + name }
+func servicePath(device, name string) string { return store.ServicesDir + "/" + device + "@" + name }
 
 func frontPath(device string, front platform.DomID, dev int) string {
 	return fmt.Sprintf("/local/domain/%d/device/%s/%d", front, device, dev)

@@ -48,7 +48,11 @@ func (a *asked) path() string { return servicePath(a.s.spec.Protocol.Device, a.s
 // removes it with the domain.
 func (a *asked) open(ctx context.Context) error {
 	own := a.c.dom.ID()
-	err := a.c.Transaction(ctx, func(tx store.Tx) error {
+	asking, err := a.rightToAsk(ctx)
+	if err != nil {
+		return err
+	}
+	err = a.c.Transaction(ctx, func(tx store.Tx) error {
 		switch owner, err := a.c.Read(ctx, tx, a.path()); {
 		case err == nil && owner != "":
 			return fmt.Errorf("%w: %s %q is domain %s's", ErrTaken, a.s.spec.Protocol.Name, a.s.name, owner)
@@ -64,7 +68,7 @@ func (a *asked) open(ctx context.Context) error {
 		if err := a.c.Mkdir(ctx, tx, a.path()+"/fronts"); err != nil {
 			return err
 		}
-		return a.c.SetPerms(ctx, tx, a.path()+"/fronts", store.Perm{Dom: own, Rights: store.PermBoth})
+		return a.c.SetPerms(ctx, tx, a.path()+"/fronts", store.Perm{Dom: own, Rights: asking})
 	})
 	if err != nil {
 		return err
@@ -73,6 +77,20 @@ func (a *asked) open(ctx context.Context) error {
 		a.withdraw()
 	}
 	return err
+}
+
+// rightToAsk is the right that front ends need of us to make their requests: none where
+// the store has shared directories (store.Shared); else they have to write there, as we
+// have to where services are announced.
+func (a *asked) rightToAsk(ctx context.Context) (store.Rights, error) {
+	perms, err := a.c.Perms(ctx, store.NoTx, store.ServicesDir)
+	if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EACCES) {
+		return store.PermNone, err
+	}
+	if len(perms) > 0 && perms[0].Rights&store.PermWrite == 0 && perms[0].Dom != a.c.dom.ID() {
+		return store.PermNone, nil
+	}
+	return store.PermWrite, nil
 }
 
 func (a *asked) watch() *store.Watch { return a.w }

@@ -20,6 +20,7 @@ type domain struct {
 	quota      Quota
 	features   uint32
 	target     *platform.DomID // the domain whose permissions this one has, too
+	user       *user           // whose it is; one of its own if that isn't known
 
 	sessions     int
 	watches      int
@@ -31,7 +32,10 @@ type domain struct {
 func (s *Server) domain(id platform.DomID) *domain {
 	d := s.domains[id]
 	if d == nil {
-		d = &domain{id: id, quota: s.quota, features: features}
+		d = &domain{id: id, quota: s.quota, features: features, user: s.tree.ledger.userOf[id]}
+		if d.user == nil {
+			d.user = new(user)
+		}
 		s.domains[id] = d
 	}
 	return d
@@ -49,6 +53,18 @@ func (s *Server) settle(d *domain) {
 func (s *Server) Introduce(dom platform.DomID) {
 	s.mu.Lock()
 	defer s.unlock()
+	s.introduce(dom)
+}
+
+// IntroduceAs is Introduce, and says whose domain it is: what one user's domains hold
+// together is limited by Options.UserQuota. It comes before the domain's first connection.
+func (s *Server) IntroduceAs(dom platform.DomID, uid uint32) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.tree.ledger.setUser(dom, uid)
+	if d := s.domain(dom); d.sessions == 0 {
+		d.user = s.tree.ledger.userOf[dom]
+	}
 	s.introduce(dom)
 }
 
@@ -94,6 +110,7 @@ func (s *Server) release(dom platform.DomID) {
 		}
 	}
 	s.disown(dom)
+	s.tree.ledger.dropUser(dom)
 	if known {
 		s.watches.fireSpecial(ReleaseDomain, dom, s.special[ReleaseDomain])
 	}

@@ -42,7 +42,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte("\x00\x08\x065\x001\x001\x00\x00\x13\x045\x000\x00\x00\x09\x025\x00"))
 	f.Add([]byte("\x00\x16\x04/\x000\x00\x00\x1a\x09nodes\x003\x00x\x00\x18\x045\x000\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s := NewServer(Options{})
+		s := NewServer(Options{Shared: Discovery(nil)})
 		defer s.Close()
 		clients := []*session{fuzzSession(t, s, true), fuzzSession(t, s, false)}
 		for len(in) >= 3 {

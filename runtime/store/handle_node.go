@@ -48,7 +48,7 @@ func (r *request) node(p string, want Rights) (string, *record, syscall.Errno) {
 			continue
 		case e != 0:
 			return abs, nil, e
-		case r.ses.rights(above.perms)&want == 0:
+		case r.ses.rights(above.perms)&want == 0 && r.s.shared.of(up) == nil:
 			return abs, nil, syscall.EACCES
 		}
 		return abs, nil, syscall.ENOENT
@@ -111,7 +111,7 @@ func (r *request) directoryPart() (string, syscall.Errno) {
 	if errno != 0 {
 		return "", errno
 	}
-	gen := strconv.FormatUint(rec.gen, 10) + "\x00"
+	gen := strconv.FormatUint(max(rec.gen, rec.list), 10) + "\x00"
 	names := r.names(abs)
 	off, err := strconv.ParseUint(args[1], 10, 31)
 	if err != nil || int(off) >= len(names) {
@@ -132,7 +132,7 @@ func (r *request) write() (string, syscall.Errno) {
 	abs, rec, errno := r.node(string(p), PermWrite)
 	switch errno {
 	case 0:
-		if r.tooBig(rec, len(value)-len(rec.value)) {
+		if grown := len(value) - len(rec.value); r.tooBig(rec, grown) || !r.fits(rec.owner(), usage{bytes: grown}) {
 			return "", syscall.ENOSPC
 		}
 		if errno := r.v.update(abs, string(value), rec.perms); errno != 0 {

@@ -42,7 +42,7 @@ func (r *request) setPerms() (string, syscall.Errno) {
 	if !r.ses.privileged && perms[0].Dom != rec.owner() {
 		return "", syscall.EPERM
 	}
-	if r.tooBig(rec, 8*(len(perms)-len(rec.perms))) {
+	if grown := 8 * (len(perms) - len(rec.perms)); r.tooBig(rec, grown) || !r.fits(rec.owner(), usage{bytes: grown}) {
 		return "", syscall.ENOSPC
 	}
 	before := rec.perms

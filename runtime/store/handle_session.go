@@ -30,7 +30,7 @@ func (r *request) watch() (string, syscall.Errno) {
 	if r.ses.watches[watchKey{path, w.token}] != nil {
 		return "", syscall.EEXIST
 	}
-	if exceeds(r.ses.dom.watches+1, r.limit(r.ses.dom.quota.Watches)) {
+	if exceeds(r.ses.dom.watches+1, r.limit(r.ses.dom.quota.Watches)) || r.userExceeds(r.ses.dom.user.watches+1, r.s.tree.ledger.most.Watches) {
 		return "", syscall.ENOSPC
 	}
 	r.s.addWatch(w)
@@ -85,7 +85,7 @@ func (r *request) transactionStart() (string, syscall.Errno) {
 		return "", syscall.EBUSY
 	}
 	dom := r.ses.dom
-	if exceeds(dom.transactions+1, r.limit(dom.quota.Transactions)) {
+	if exceeds(dom.transactions+1, r.limit(dom.quota.Transactions)) || r.userExceeds(dom.user.transactions+1, r.s.tree.ledger.most.Transactions) {
 		return "", syscall.ENOSPC
 	}
 	id := r.ses.lastTx + 1
@@ -95,6 +95,7 @@ func (r *request) transactionStart() (string, syscall.Errno) {
 	r.ses.lastTx = id
 	r.ses.transactions[id] = newOverlay(r.s.tree, dom, r.ses.privileged)
 	dom.transactions++
+	dom.user.transactions++
 	return strconv.FormatUint(uint64(id), 10) + "\x00", 0
 }
 
@@ -117,10 +118,10 @@ func (r *request) transactionEnd() (string, syscall.Errno) {
 
 func (r *request) commit() syscall.Errno {
 	dom := r.ses.dom
-	switch made := r.tx.owners[dom.id]; {
+	switch {
 	case r.tx.failed:
 		return syscall.ENOMEM // sic: as xenstored answers
-	case made > 0 && exceeds(r.tx.owned(dom.id), r.limit(dom.quota.Nodes)):
+	case !r.fits(dom.id, usage{}):
 		return syscall.ENOSPC
 	case r.tx.conflicts():
 		return syscall.EAGAIN

@@ -202,7 +202,7 @@ func TestRelease(t *testing.T) {
 	w.raw(5).want(TypeRead, 0, "/shared|", "!EACCES")
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if n := w.s.tree.owned(5); n != 0 {
+	if n := w.s.tree.owned(5); n != (usage{}) {
 		t.Errorf("domain 5 still owns %d nodes", n)
 	}
 	if d := w.s.domains[5]; d.watches != 0 || d.transactions != 0 {
@@ -288,12 +288,12 @@ func TestOwnerCounts(t *testing.T) {
 // checkTree finds what can't be in a tree.
 func checkTree(t *testing.T, tr *tree) {
 	t.Helper()
-	owners := map[platform.DomID]int{}
+	owners := map[platform.DomID]usage{}
 	seen := 0
 	var walk func(*node)
 	walk = func(n *node) {
 		seen++
-		owners[n.owner()]++
+		owners[n.owner()] = owners[n.owner()].plus(n.cost(n.path))
 		if tr.nodes[n.path] != n {
 			t.Errorf("%s isn't what the index says", n.path)
 		}
@@ -314,8 +314,8 @@ func checkTree(t *testing.T, tr *tree) {
 	if seen != len(tr.nodes) {
 		t.Errorf("%d nodes hang on the root, %d are in the index", seen, len(tr.nodes))
 	}
-	if fmt.Sprint(owners) != fmt.Sprint(tr.owners) {
-		t.Errorf("owners %v, counted %v", tr.owners, owners)
+	if fmt.Sprint(owners) != fmt.Sprint(tr.ledger.domains) {
+		t.Errorf("owners %v, counted %v", tr.ledger.domains, owners)
 	}
 }
 

@@ -24,11 +24,11 @@ type overlay struct {
 	free    bool    // no quotas count: the client is privileged
 	bytes   int     // of dom.txBytes, those of this one
 	shadows map[string]*shadow
-	order   int // of the last change that made or removed a node
-	owners  map[platform.DomID]int
-	events  []event        // for when it is committed, in order
-	eventAt map[string]int // index into events by path
-	failed  bool           // a request ran out of nodes or bytes: it can't be committed
+	order   int                      // of the last change that made or removed a node
+	owners  map[platform.DomID]usage // what they own more than in the tree
+	events  []event                  // for when it is committed, in order
+	eventAt map[string]int           // index into events by path
+	failed  bool                     // a request ran out of nodes or bytes: it can't be committed
 }
 
 // shadow is a node as a transaction sees it.
@@ -56,7 +56,7 @@ func newOverlay(base *tree, dom *domain, free bool) *overlay {
 		dom:     dom,
 		free:    free,
 		shadows: map[string]*shadow{},
-		owners:  map[platform.DomID]int{},
+		owners:  map[platform.DomID]usage{},
 		eventAt: map[string]int{},
 	}
 }
@@ -134,7 +134,7 @@ func (o *overlay) children(path string) []string {
 		// A child of the tree's that was made here, too, is there twice only when others
 		// have made it since: the commit will fail, but no name may come twice.
 		hidden := s.removed
-		if n.gen != s.seen && len(s.added) > 0 {
+		if (n.gen != s.seen || n.shared != nil) && len(s.added) > 0 {
 			hidden = maps.Clone(hidden)
 			if hidden == nil {
 				hidden = map[string]struct{}{}
@@ -173,18 +173,36 @@ func (o *overlay) insert(path, value string, perms []Perm) syscall.Errno {
 	if errno := o.chargeContent(s, value, perms); errno != 0 {
 		return errno
 	}
-	parent := o.touched(parentPath(path))
-	o.changedInPlace(parent)
 	name := baseName(path)
+	parent := o.relisted(parentPath(path), len(name)+1)
 	parent.added = append(parent.added, name)
-	parent.nameBytes += len(name) + 1
 
 	o.structural(s)
 	s.record = record{value: value, perms: perms, gen: o.base.nextGen()}
 	s.exists, s.fresh = true, true
 	s.added, s.removed = nil, nil
-	o.owners[s.owner()]++
+	o.owns(s, 1)
 	return 0
+}
+
+// relisted takes note that the set of a node's children changes, and by how many bytes.
+// Of a shared directory nobody but this transaction is to notice.
+func (o *overlay) relisted(path string, bytes int) *shadow {
+	s := o.touched(path)
+	if o.base.shared.of(path) == nil {
+		o.changedInPlace(s)
+		s.nameBytes += bytes
+	}
+	return s
+}
+
+// owns counts a node as its owner's, or not any more if by is -1.
+func (o *overlay) owns(s *shadow, by int) {
+	u := s.cost(s.path)
+	if by < 0 {
+		u = u.negative()
+	}
+	o.owners[s.owner()] = o.owners[s.owner()].plus(u)
 }
 
 func (o *overlay) update(path, value string, perms []Perm) syscall.Errno {
@@ -193,17 +211,15 @@ func (o *overlay) update(path, value string, perms []Perm) syscall.Errno {
 		return errno
 	}
 	o.changedInPlace(s)
-	o.owners[s.owner()]--
+	o.owns(s, -1)
 	s.value, s.perms = value, perms
-	o.owners[s.owner()]++
+	o.owns(s, 1)
 	return 0
 }
 
 func (o *overlay) remove(path string) {
 	name := baseName(path)
-	parent := o.touched(parentPath(path))
-	o.changedInPlace(parent)
-	parent.nameBytes -= len(name) + 1
+	parent := o.relisted(parentPath(path), -len(name)-1)
 	if i := slices.Index(parent.added, name); i >= 0 {
 		parent.added = slices.Delete(parent.added, i, i+1)
 	} else {
@@ -215,10 +231,17 @@ func (o *overlay) remove(path string) {
 	s := o.touched(path)
 	o.structural(s)
 	s.exists = false
-	o.owners[s.owner()]--
+	o.owns(s, -1)
 }
 
-func (o *overlay) owned(dom platform.DomID) int { return o.base.owned(dom) + o.owners[dom] }
+func (o *overlay) owned(dom platform.DomID) usage { return o.base.owned(dom).plus(o.owners[dom]) }
+
+func (o *overlay) madeIn(dir string, dom platform.DomID) (n int) {
+	if o.base.nodes[dir] != nil {
+		n = o.base.madeIn(dir, dom)
+	}
+	return n + len(o.touched(dir).added)
+}
 
 // queue keeps an event until the commit. One per path: that of a removal or a change
 // of all below wins over an exact one.

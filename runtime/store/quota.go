@@ -11,6 +11,9 @@ type Quota struct {
 	// TransactionMemory is bytes that all open transactions hold: of each node that they
 	// touched its path, what is to be written, and 512.
 	TransactionMemory int
+	// Memory is bytes that the nodes of the domain take, about: of each its path, its
+	// value, 8 for each permission, and 256.
+	Memory int
 
 	NodeSize    int // bytes of one node: value, names of children, permissions
 	Perms       int // permissions of one node
@@ -37,6 +40,22 @@ func DefaultQuota() Quota {
 	}
 }
 
+// HostQuota is for domains that serve, or use, thousands of devices: what processes of one
+// machine may need. It bounds memory more than number.
+func HostQuota() Quota {
+	q := DefaultQuota()
+	q.Nodes, q.Memory, q.NodeSize = 100_000, 32<<20, 64<<10
+	q.Watches, q.Outstanding = 16_384, 64
+	return q
+}
+
+// HostUserQuota is what one user's domains may have together where each has HostQuota:
+// as much as four of them.
+func HostUserQuota() UserQuota {
+	q := HostQuota()
+	return UserQuota{Nodes: 4 * q.Nodes, Memory: 4 * q.Memory, Watches: 4 * q.Watches, Transactions: 16 * q.Transactions}
+}
+
 // quotaNames are the names that GET_QUOTA and SET_QUOTA use.
 var quotaNames = []struct {
 	name  string
@@ -47,6 +66,7 @@ var quotaNames = []struct {
 	{"transactions", func(q *Quota) *int { return &q.Transactions }},
 	{"transaction-nodes", func(q *Quota) *int { return &q.TransactionNodes }},
 	{"transaction-memory", func(q *Quota) *int { return &q.TransactionMemory }},
+	{"memory", func(q *Quota) *int { return &q.Memory }},
 	{"node-size", func(q *Quota) *int { return &q.NodeSize }},
 	{"node-permissions", func(q *Quota) *int { return &q.Perms }},
 	{"path-max", func(q *Quota) *int { return &q.PathLen }},

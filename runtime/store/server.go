@@ -19,6 +19,11 @@ type Options struct {
 	// Quota is what each unprivileged domain may hold. The zero Quota stands for
 	// DefaultQuota; in any other, a limit of zero is none, so start from DefaultQuota.
 	Quota Quota
+	// UserQuota is what all domains of one user may hold together, where Introduce says who
+	// a domain's user is. In the zero UserQuota nothing is limited.
+	UserQuota UserQuota
+	// Shared are the directories that domains share: see Discovery.
+	Shared []Shared
 }
 
 // Server is a store: a tree in memory, and the sessions of those who use it. All
@@ -33,6 +38,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	quota    Quota
+	shared   sharedDirs
 	tree     *tree
 	watches  watches
 	domains  map[platform.DomID]*domain
@@ -50,7 +56,8 @@ func NewServer(opts Options) *Server {
 	nobody := []Perm{{Dom: 0}}
 	s := &Server{
 		quota:   opts.Quota,
-		tree:    newTree(),
+		shared:  opts.Shared,
+		tree:    newTree(opts.Shared, opts.UserQuota),
 		watches: watches{at: map[string][]*watch{}},
 		domains: map[platform.DomID]*domain{},
 		special: map[string][]Perm{
@@ -62,6 +69,7 @@ func NewServer(opts Options) *Server {
 	s.domain(0).introduced = true
 	s.tree.insert("/tool", "", nobody)
 	s.tree.insert("/tool/xenstored", "", nobody)
+	s.makeShared()
 	return s
 }
 
@@ -161,18 +169,21 @@ func (s *Server) resetSession(ses *session) {
 func (s *Server) endTransaction(ses *session, id uint32) {
 	ses.dom.txBytes -= ses.transactions[id].bytes
 	ses.dom.transactions--
+	ses.dom.user.transactions--
 	delete(ses.transactions, id)
 }
 
 func (s *Server) addWatch(w *watch) {
 	w.ses.watches[watchKey{w.path, w.token}] = w
 	w.ses.dom.watches++
+	w.ses.dom.user.watches++
 	s.watches.add(w)
 }
 
 func (s *Server) dropWatch(w *watch) {
 	delete(w.ses.watches, watchKey{w.path, w.token})
 	w.ses.dom.watches--
+	w.ses.dom.user.watches--
 	s.watches.remove(w)
 	w.ses.out.drop(w)
 }

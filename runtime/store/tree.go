@@ -12,7 +12,8 @@ type record struct {
 	value     string
 	perms     []Perm // at least the owner; shared, never changed in place
 	gen       uint64 // changes with the value, the permissions and the set of children
-	nameBytes int    // bytes of the children's names, each with a NUL
+	list      uint64 // changes with the set of children, where gen doesn't
+	nameBytes int    // bytes of the children's names, each with a NUL; 0 in shared directories
 }
 
 // size is what counts against Quota.NodeSize: as in xenstored, the whole record that
@@ -37,8 +38,10 @@ type view interface {
 	update(path, value string, perms []Perm) syscall.Errno
 	// remove removes an existing node that has no children and isn't the root.
 	remove(path string)
-	// owned is how many nodes a domain owns.
-	owned(dom platform.DomID) int
+	// owned is what a domain owns.
+	owned(dom platform.DomID) usage
+	// madeIn is how many nodes of a domain's are in a shared directory.
+	madeIn(dir string, dom platform.DomID) int
 }
 
 // node is a node of the tree. Siblings are linked in the order of their making, so
@@ -48,6 +51,7 @@ type view interface {
 type node struct {
 	record
 	path        string
+	shared      map[platform.DomID]int // children by owner; nil if it isn't a shared directory
 	parent      *node
 	first, last *node // children
 	prev, next  *node // siblings
@@ -64,7 +68,7 @@ func (n *node) link(parent *node) {
 		parent.first = n
 	}
 	parent.last = n
-	parent.nameBytes += len(n.name()) + 1
+	parent.counts(n, 1)
 }
 
 func (n *node) unlink() {
@@ -78,25 +82,37 @@ func (n *node) unlink() {
 	} else {
 		n.parent.last = n.prev
 	}
-	n.parent.nameBytes -= len(n.name()) + 1
+	n.parent.counts(n, -1)
 	n.parent, n.prev, n.next = nil, nil, nil
+}
+
+// counts takes note of a child that was added or removed.
+func (n *node) counts(child *node, by int) {
+	if n.shared == nil {
+		n.nameBytes += by * (len(child.name()) + 1)
+		return
+	}
+	if n.shared[child.owner()] += by; n.shared[child.owner()] == 0 {
+		delete(n.shared, child.owner())
+	}
 }
 
 // tree is the store's content. Its user holds the server's lock.
 type tree struct {
 	nodes  map[string]*node // by absolute path
-	owners map[platform.DomID]int
+	shared sharedDirs
+	ledger ledger
 	gen    uint64 // last one given out
 }
 
 // newTree makes a tree of the root alone, which domain 0 owns and nobody else reads.
-func newTree() *tree {
-	t := &tree{nodes: map[string]*node{}, owners: map[platform.DomID]int{}}
+func newTree(shared sharedDirs, most UserQuota) *tree {
+	t := &tree{nodes: map[string]*node{}, shared: shared, ledger: newLedger(most)}
 	root := &node{path: "/"}
 	root.perms = []Perm{{Dom: 0}}
 	root.gen = t.nextGen()
 	t.nodes["/"] = root
-	t.owners[0]++
+	t.ledger.add(0, root.cost(root.path))
 	return t
 }
 
@@ -128,36 +144,50 @@ func (t *tree) children(path string) []string {
 func (t *tree) insert(path, value string, perms []Perm) syscall.Errno {
 	n := &node{path: path}
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
+	if t.shared.of(path) != nil {
+		n.shared = map[platform.DomID]int{}
+	}
 	n.link(t.nodes[parentPath(path)])
-	n.parent.gen = t.nextGen()
+	t.relisted(n.parent)
 	t.nodes[path] = n
-	t.own(n.owner(), 1)
+	t.ledger.add(n.owner(), n.cost(path))
 	return 0
 }
 
 func (t *tree) update(path, value string, perms []Perm) syscall.Errno {
 	n := t.nodes[path]
-	t.own(n.owner(), -1)
+	t.ledger.add(n.owner(), n.cost(path).negative())
+	if n.parent != nil {
+		n.parent.counts(n, -1) // its owner may be another
+	}
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
-	t.own(n.owner(), 1)
+	if n.parent != nil {
+		n.parent.counts(n, 1)
+	}
+	t.ledger.add(n.owner(), n.cost(path))
 	return 0
 }
 
 func (t *tree) remove(path string) {
 	n := t.nodes[path]
-	n.parent.gen = t.nextGen()
+	t.relisted(n.parent)
 	n.unlink()
 	delete(t.nodes, path)
-	t.own(n.owner(), -1)
+	t.ledger.add(n.owner(), n.cost(path).negative())
 }
 
-func (t *tree) owned(dom platform.DomID) int { return t.owners[dom] }
-
-func (t *tree) own(dom platform.DomID, n int) {
-	if t.owners[dom] += n; t.owners[dom] == 0 {
-		delete(t.owners, dom)
+// relisted takes note that the set of a node's children changes.
+func (t *tree) relisted(n *node) {
+	if n.shared != nil {
+		n.list = t.nextGen()
+		return
 	}
+	n.gen = t.nextGen()
 }
+
+func (t *tree) owned(dom platform.DomID) usage { return t.ledger.of(dom) }
+
+func (t *tree) madeIn(dir string, dom platform.DomID) int { return t.nodes[dir].shared[dom] }
 
 // removeBelow removes a node and all below it, children first, and tells each before
 // it goes. It stops at the first error, which only a transaction has.

@@ -11,10 +11,6 @@ import (
 	"github.com/xenidc/idc/runtime/store"
 )
 
-// serviceRoot is where domains publish services by name. Every domain may add to
-// it, as below a host platform's broker.
-const serviceRoot = "/idc"
-
 // dialFunc connects a domain to a store.
 type dialFunc func(context.Context, platform.DomID) (io.ReadWriteCloser, error)
 
@@ -29,6 +25,12 @@ type worldStore struct {
 func newWorldStore(opts Options) *worldStore {
 	if opts.Dial != nil {
 		return &worldStore{custom: opts.Dial}
+	}
+	if opts.Store.Quota == (store.Quota{}) {
+		opts.Store.Quota = store.HostQuota()
+	}
+	if opts.Store.Shared == nil {
+		opts.Store.Shared = store.Discovery(nil)
 	}
 	return &worldStore{server: store.NewServer(opts.Store)}
 }
@@ -49,7 +51,6 @@ func (s *worldStore) introduce(dom platform.DomID) error {
 	}{
 		{"/local", store.Perm{Dom: 0, Rights: store.PermRead}},
 		{"/local/domain", store.Perm{Dom: 0, Rights: store.PermRead}},
-		{serviceRoot, store.Perm{Dom: 0, Rights: store.PermBoth}},
 		{home, store.Perm{Dom: dom}},
 	} {
 		if err := makeNode(ctx, admin, n.path, n.perm); err != nil {

@@ -58,7 +58,8 @@ type Options struct {
 	// Hook, if set, is called at the start of every operation, and may delay it or
 	// make it fail. See [Shake] and [FailNth].
 	Hook Hook
-	// Store shapes the world's store.
+	// Store shapes the world's store. Without a quota it is store.HostQuota, and without
+	// shared directories they are store.Discovery's.
 	Store store.Options
 	// Dial, if set, connects a domain to a store of the test's own instead of the
 	// world's.

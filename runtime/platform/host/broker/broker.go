@@ -31,6 +31,7 @@ import (
 
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
+	"github.com/xenidc/idc/runtime/store"
 )
 
 // ErrRunning says that another broker serves the same path.
@@ -47,6 +48,13 @@ type Options struct {
 	MaxLinks int
 	// MaxStores is how many store connections one domain may hold: 32.
 	MaxStores int
+	// Names says who may serve which names. A name that no rule is about belongs to the
+	// user who had it first, for as long as the broker lives; root may serve any.
+	Names []NameRule
+	// StoreQuota and UserQuota are what a domain, and all domains of one user, may hold in
+	// the store: store.HostQuota and store.HostUserQuota.
+	StoreQuota store.Quota
+	UserQuota  store.UserQuota
 	// Mode is the permission bits of both sockets: 0600. Who may open them may join.
 	Mode fs.FileMode
 	// Log hears of domains that come and go, and of clients sent away. Nil is silence.
@@ -65,6 +73,12 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxLinks, 256)
 	def(&o.MaxStores, 32)
 	o.MaxDomains = min(o.MaxDomains, int(platform.FirstReserved)-1)
+	if o.StoreQuota == (store.Quota{}) {
+		o.StoreQuota = store.HostQuota()
+	}
+	if o.UserQuota == (store.UserQuota{}) {
+		o.UserQuota = store.HostUserQuota()
+	}
 	if o.Mode == 0 {
 		o.Mode = 0o600
 	}
@@ -123,7 +137,7 @@ func Start(path string, opts Options) (*Broker, error) {
 
 // open makes the store and both sockets.
 func (b *Broker) open() (err error) {
-	if b.tree, err = newTree(); err != nil {
+	if b.tree, err = newTree(b.opts); err != nil {
 		return err
 	}
 	if b.stores, err = listen("unix", b.path, b.opts.Mode); err != nil {
@@ -233,8 +247,8 @@ func (b *Broker) isClosed() bool {
 
 // who is a client as the kernel describes it.
 type who struct {
-	pid int32
-	uid uint32
+	pid      int32
+	uid, gid uint32
 }
 
 // trusted reports whether the client may do what the broker may: it could kill it

@@ -108,7 +108,7 @@ func identify(c *net.UnixConn) (who, error) {
 	if err != nil {
 		return who{}, err
 	}
-	return who{cred.Pid, cred.Uid}, nil
+	return who{cred.Pid, cred.Uid, cred.Gid}, nil
 }
 
 // pause is how long a failed accept waits before the next.

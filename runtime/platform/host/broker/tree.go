@@ -17,29 +17,31 @@ import (
 //	/local/domain        owned by 0, readable by all
 //	/local/domain/N      owned by N, readable by nobody else
 //	/local/domain/N/domid, name, pid    owned by N, readable by all
-//	/idc                 owned by 0; all may add to it: services, by name
+//	/idc                 owned by 0, readable by all: services, by name (store.Discovery)
 type tree struct {
+	names  *names
 	server *store.Server
 	local  *store.Client // domain 0, privileged
 }
 
-func newTree() (*tree, error) {
-	s := store.NewServer(store.Options{})
-	t := &tree{s, s.Local()}
+func newTree(opts Options) (*tree, error) {
+	names, err := newNames(opts.Names)
+	if err != nil {
+		return nil, err
+	}
+	s := store.NewServer(store.Options{
+		Quota: opts.StoreQuota, UserQuota: opts.UserQuota, Shared: store.Discovery(names.may),
+	})
+	t := &tree{names, s, s.Local()}
 	ctx := context.Background()
-	for _, n := range []struct {
-		path   string
-		rights store.Rights
-	}{
-		{"/local", store.PermRead}, {"/local/domain", store.PermRead}, {"/idc", store.PermBoth},
-	} {
-		if err := t.local.Mkdir(ctx, store.NoTx, n.path); err != nil {
+	for _, path := range []string{"/local", "/local/domain"} {
+		if err := t.local.Mkdir(ctx, store.NoTx, path); err != nil {
 			t.close()
-			return nil, fmt.Errorf("make %s: %w", n.path, err)
+			return nil, fmt.Errorf("make %s: %w", path, err)
 		}
-		if err := t.local.SetPerms(ctx, store.NoTx, n.path, store.Perm{Dom: 0, Rights: n.rights}); err != nil {
+		if err := t.local.SetPerms(ctx, store.NoTx, path, store.Perm{Dom: 0, Rights: store.PermRead}); err != nil {
 			t.close()
-			return nil, fmt.Errorf("permissions of %s: %w", n.path, err)
+			return nil, fmt.Errorf("permissions of %s: %w", path, err)
 		}
 	}
 	return t, nil
@@ -77,13 +79,17 @@ func (t *tree) introduce(id platform.DomID, name string, w who) error {
 	if err != nil {
 		return fmt.Errorf("make %s: %w", home, err)
 	}
-	t.server.Introduce(id)
+	t.names.join(id, w)
+	t.server.IntroduceAs(id, w.uid)
 	return nil
 }
 
 // release ends the domain's connections, removes everything that it owned, its
 // subtree with it, and tells those who watch @releaseDomain.
-func (t *tree) release(id platform.DomID) { t.server.Release(id) }
+func (t *tree) release(id platform.DomID) {
+	t.server.Release(id)
+	t.names.leave(id)
+}
 
 func (t *tree) close() {
 	t.local.Close()
