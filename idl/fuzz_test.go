@@ -2,6 +2,7 @@ package idl
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/draw"
 	"github.com/xenidc/idc/idl/format"
 	"github.com/xenidc/idc/idl/layout"
 	"github.com/xenidc/idc/idl/schema"
@@ -20,7 +22,7 @@ func seeds(f *testing.F) {
 	for _, src := range larges(3) {
 		f.Add([]byte(src()))
 	}
-	for _, pattern := range []string{"../protocols/*.idc", "testdata/diag/*/*.idc"} {
+	for _, pattern := range []string{"../protocols/*.idc", "testdata/diag/*/*.idc", "draw/testdata/*.idc"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)
@@ -52,12 +54,31 @@ func FuzzCompile(f *testing.F) {
 		if err := layout.Of(p, schema.ABIs[:]).Write(io.Discard); err != nil {
 			t.Fatal(err)
 		}
+		redraw(t, p)
 		for _, x := range p.Transactions {
 			if len(x.Forms) == 0 || x.Ring == nil {
 				t.Fatalf("transaction %s was accepted without a form or ring", x.Name)
 			}
 		}
 	})
+}
+
+// redraw checks that what is drawn of a protocol is the same protocol.
+func redraw(t *testing.T, p *schema.Protocol) {
+	t.Helper()
+	text, err := draw.Protocol(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, diags := Compile("drawn.idc", text)
+	if diags.Failed() {
+		t.Fatalf("what was drawn isn't accepted: %v\n%s", diags.Err(), text)
+	}
+	a, b := layout.Of(p, schema.ABIs[:]), layout.Of(q, schema.ABIs[:])
+	a.Keys, b.Keys = nil, nil // their order may be another
+	if was, is := fmt.Sprintf("%+v", a), fmt.Sprintf("%+v", b); was != is {
+		t.Fatalf("what was drawn is something else\n%s\n%s\n%s", was, is, text)
+	}
 }
 
 func checkDiagnostic(t *testing.T, d *diag.Diagnostic, size int) {

@@ -1,4 +1,4 @@
-// Command idcgen compiles protocol files: it generates Go stubs, formats and checks the files, and shows their layout.
+// Command idcgen compiles protocol files: it generates Go stubs, formats and checks the files, shows their layout, and draws what it chose.
 package main
 
 import (
@@ -28,6 +28,7 @@ type cli struct {
 	Fmt        fmtCmd           `cmd:"" help:"Format protocol files."`
 	Vet        vetCmd           `cmd:"" help:"Check protocol files and say what could be better."`
 	Layout     layoutCmd        `cmd:"" help:"Show where every field, slot and key of a protocol is."`
+	Draw       drawCmd          `cmd:"" help:"Print a protocol with everything drawn that the compiler chose."`
 	Completion completionCmd    `cmd:"" help:"Print a shell's completion script."`
 	Ver        versionCmd       `cmd:"" name:"version" help:"Print the version."`
 }
@@ -39,6 +40,7 @@ Examples:
   idcgen fmt -w protocols/*.idc
   idcgen vet --json protocols/blk.idc
   idcgen layout --abi x86_32 protocols/blk.idc
+  idcgen draw examples/kv/kv.idc
 
 Exit status: 0 all is well, 1 something was found, 2 the command line is wrong.`
 

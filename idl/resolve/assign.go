@@ -34,9 +34,27 @@ func (b *binder) assign(d *syntax.Assign) {
 			Because("`then` puts segments behind segments").Try("name a bulk argument")
 		return
 	}
-	if s, ok := b.source(path, src, target != b); ok {
+	if s, ok := b.source(path, src, target != b); ok && (target == b || b.r.answers(s, src.Span())) {
 		target.add(path, s, p.Span())
 	}
+}
+
+// answers checks that a back can know a value that its response is to have.
+func (r *resolver) answers(s schema.Source, at diag.Span) bool {
+	what := ""
+	switch s.Kind {
+	case schema.FromParam:
+		what = "an argument"
+	case schema.FromDevice:
+		what = "the front's number of the device"
+	case schema.FromLength:
+		what = "the length of a bulk"
+	default:
+		return true
+	}
+	r.diags.Add(diag.Direction, at, "%s isn't what a response has", what).
+		Because("a response has results, constants, and copies of the request's fields").Try("write `request.FIELD`, or make it a result")
+	return false
 }
 
 // source resolves the value of a field that is no segment array.
@@ -220,7 +238,7 @@ func (b *binder) segmentArray(path *schema.Path, p *syntax.Path) (s schema.Segme
 	switch {
 	case t.Kind == schema.ArrayOf && t.Pages != nil:
 		s = schema.SegmentBind{Array: path, Count: inStruct(path, t.Pages.Count), Elem: t.Pages.Elem, Pages: t.Max,
-			Max: t.Max * t.Pages.PerPage}
+			Max: b.r.inPages[t.Pages]}
 	case t.Kind == schema.ArrayOf && t.Elem.Kind == schema.StructOf && t.Elem.Struct.Segment != nil && t.Count != nil:
 		s = schema.SegmentBind{Array: path, Count: inStruct(path, t.Count), Elem: t.Elem.Struct, Max: t.Max}
 	default:

@@ -18,9 +18,7 @@ func (c *chooser) rings(ts []*syntax.Decl) {
 			c.makeRequests(channel)
 		}
 	}
-	if c.r.p.Version > 0 {
-		c.versionKeys()
-	}
+	c.r.versionKeys()
 }
 
 func (c *chooser) makeRequests(channel *schema.Key) {
@@ -33,10 +31,7 @@ func (c *chooser) makeRequests(channel *schema.Key) {
 	ring.MaxOrder = c.key(schema.Back, "max-ring-page-order", "The most pages of the ring, as a power of two.", order)
 	ring.Order.Default, ring.MaxOrder.Default = &schema.KeyDefault{}, &schema.KeyDefault{}
 	ring.Order.MaxKey = ring.MaxOrder
-	size := "How large its slots are, in bytes; those of the ring are as large as the larger of both sides'."
-	ring.SlotKey = c.key(schema.Front, "slot-size", size, order)
-	c.key(schema.Back, "slot-size", size, order).Optional = true
-	ring.SlotKey.Optional = true
+	ring.SlotKey = c.r.slotKeys("slot-size")
 	c.plain = c.record("response", "The answer to a request that has no results.", c.responseHead())
 	ring.Responses = []*schema.Slot{c.slot(c.plain)}
 	c.requests, p.Rings = ring, append(p.Rings, ring)
@@ -53,28 +48,7 @@ func (c *chooser) makeEvents(channel *schema.Key) {
 
 // key makes one of the ring's keys.
 func (c *chooser) key(in schema.Side, name, doc string, t schema.Type) *schema.Key {
-	p := c.r.p
-	if prev := c.r.keyIn(in, name); prev != nil {
-		c.r.diags.Add(diag.DuplicateName, prev.Pos, "the compiler publishes its rings by `%s`", name).
-			Because("the file draws no ring of its own").Try("remove this key")
-	}
-	k := &schema.Key{Name: name, Doc: doc, Pos: p.Pos, In: in, From: in, Form: schema.Decimal, Type: &t, Made: true,
-		By: schema.Initialised}
-	if in == schema.Back {
-		k.By = schema.InitWait
-	}
-	c.r.addKey(k)
-	return k
-}
-
-func (c *chooser) versionKeys() {
-	doc := "The protocol's version; the lesser of both sides' counts."
-	front := c.key(schema.Front, "version", doc, schema.Type{Size: 4})
-	back := c.key(schema.Back, "version", doc, schema.Type{Size: 4})
-	for _, k := range []*schema.Key{front, back} {
-		k.Rule, k.Default = schema.Minimum, &schema.KeyDefault{Number: schema.Num(1)}
-	}
-	front.Peer, back.Peer = back, front
+	return c.r.madeKey(in, name, doc, t)
 }
 
 // slot describes a struct's part in a ring.

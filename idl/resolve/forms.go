@@ -18,6 +18,7 @@ type binder struct {
 	binds  []schema.Bind
 	where  []diag.Span // of binds
 	rsp    *binder     // of the response; nil for messages
+	reply  bool        // this is a response to a request
 }
 
 // formOf resolves the side of a form that carries the arguments: the request, or the response for a message from the back.
@@ -102,7 +103,7 @@ func (r *resolver) answer(d *syntax.Form, ring *schema.Ring) *binder {
 			slot = ring.Responses[0]
 		}
 	}
-	return &binder{r: r, slot: slot}
+	return &binder{r: r, slot: slot, reply: true}
 }
 
 // bare binds the arguments that are named after a field.
@@ -208,7 +209,12 @@ func (b *binder) rest() {
 		if item == nil || item.Source == nil || b.has(path) {
 			continue
 		}
-		if src, ok := b.defaultSource(f, item.Source); ok {
+		src, ok := b.defaultSource(f, item.Source)
+		if ok && b.reply && !b.r.said[f] {
+			ok = b.r.answers(src, item.Source.Span())
+			b.r.said[f] = !ok
+		}
+		if ok {
 			b.add(path, src, f.Pos)
 		}
 	}

@@ -175,6 +175,14 @@ func TestMistakes(t *testing.T) {
 		{"ring s { request request, response response, id id, pages \"ref2\", channel \"evt\", queues \"q\" up to \"num\" under \"a/b\" }\nkeys from front { \"ref2\" gref }", "key-place key-place key-name"},
 		{"transaction f(at) { form d request { at.x = 1 } }", "unknown-name"},
 		{"struct s { a_len u8, a bytes up to 4 }", "duplicate-name"},
+		// what a response can't have
+		{"transaction f(at) { form d request { response.got = at } }", "unit-mismatch direction"},
+		{"transaction f(more) { form d request { response.got = more } }", "type-mismatch direction"},
+		{"transaction f(at) { form d request { response.got = device } }", "direction"},
+		{"transaction f(d bulk from back) { form d request { seg = d, response.got = length of d } }", "direction"},
+		{"transaction f(at) { form d request { response.got = 7 } }", ""},
+		{"struct rsp2 { id u32, status status, x u32 = device }\nring s { request request, response rsp2, tag op, id id, pages \"ref2\", channel \"evt\" }\n" +
+			"keys from front { \"ref2\" gref }\ntransaction f(at) on s { form d request { op = 1 }, form e request { op = 2 } }", "direction"},
 		// doing a thing twice
 		{"transaction f(d bulk both ways) replay { form d request { seg = d } }", "bad-modifier"},
 		{"transaction f(d bulk both ways) replay idempotent { form d request { seg = d } }", ""},

@@ -38,7 +38,9 @@ type resolver struct {
 	enumNames map[*schema.Enum]map[string]*schema.EnumValue
 	keyIndex  map[keyPlace]*schema.Key
 	calls     map[string]diag.Span    // transactions and messages by name
+	inPages   map[*schema.Pages]int   // the most elements that the pages hold together
 	offsets   map[*schema.Field]value // that `at` gives
+	said      map[*schema.Field]bool  // whose default has been complained about
 	misplaced map[*schema.Field]bool  // whose offset has been complained about
 	drawn     *diag.Span              // the first ring that the file draws itself
 	thens     []then
@@ -67,7 +69,9 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 		members:   map[any]map[string]*schema.Field{},
 		calls:     map[string]diag.Span{},
 		misplaced: map[*schema.Field]bool{},
+		inPages:   map[*schema.Pages]int{},
 		offsets:   map[*schema.Field]value{},
+		said:      map[*schema.Field]bool{},
 	}
 	r.header()
 	r.names()
@@ -76,6 +80,9 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 	r.keys()
 	r.allRings()
 	r.allCalls()
+	if r.drawn != nil {
+		r.versionKeys()
+	}
 	r.growth()
 	r.unkeptKeys()
 	r.independence()

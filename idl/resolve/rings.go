@@ -81,11 +81,24 @@ func (r *resolver) ringItem(parts *ringParts, item *syntax.RingItem) {
 	case item.Slot != nil:
 		parts.at = item.Slot.Span()
 		parts.slot = r.within(item.Slot.Span(), "a slot", r.number(item.Slot, nil), 8, schema.PageSize-schema.RingHeader)
+	case item.Sizes != nil:
+		r.agreedSlots(parts, item.Sizes)
 	case item.Pages != nil:
 		r.ringPages(ring, item.Pages)
 	case item.Queues != nil:
 		r.ringQueues(ring, item.Queues)
 	}
+}
+
+// agreedSlots reads `slot by "KEY"`.
+func (r *resolver) agreedSlots(parts *ringParts, s *syntax.Str) {
+	if !goodName(s.Value()) {
+		r.diags.Add(diag.KeyName, s.Span(), "the store can't hold a key of this name").
+			Because("names are made of letters, digits and `-_@`").Try("write for instance `slot by \"slot-size\"`")
+		return
+	}
+	parts.at = s.Span()
+	parts.ring.SlotKey = r.slotKeys(s.Value())
 }
 
 // persistent finds the flag by which both sides agree to keep pages mapped.
@@ -432,6 +445,28 @@ func (r *resolver) stride(parts *ringParts) {
 		said = said || r.speaks(a) && !r.slotHolds(parts, a, align) // once is enough
 		if parts.slot > 0 {
 			ring.Stride[a] = int(parts.slot)
+		}
+	}
+	if ring.SlotKey != nil && parts.decl != nil {
+		r.oneStride(parts)
+	}
+}
+
+// oneStride checks that slots whose size is published have one size.
+func (r *resolver) oneStride(parts *ringParts) {
+	var first *schema.ABI
+	for _, a := range schema.ABIs {
+		if !r.speaks(a) {
+			continue
+		}
+		if first == nil {
+			first = &a
+		}
+		if s := parts.ring.Stride; s[a] != s[*first] {
+			r.diags.Add(diag.SlotSize, parts.at, "the slots of ring `%s` have no one size", parts.ring.Name).
+				Because("on %s it is %d, on %s %d, and the back publishes one before it knows what the front speaks", *first, s[*first], a, s[a]).
+				Try("lay the structs out alike on all ABIs, or write `slot %d`", max(s[a], s[*first]))
+			return
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (r *resolver) references(s *schema.Struct, f *schema.Field) {
 		t.Count = r.countPath(s, a.Path(), int64(t.Max))
 	}
 	if p := item.Type.Pages; p != nil && t.Pages != nil {
-		t.Pages.Count = r.countPath(s, p.Count, 1)
+		t.Pages.Count = r.countPath(s, p.Count, int64(r.inPages[t.Pages]))
 	}
 	if item.Type.Tag != nil {
 		r.tag(s, f, item.Type.Tag)

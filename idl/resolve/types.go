@@ -141,6 +141,11 @@ func (r *resolver) pages(t *schema.Type, d *syntax.Type) {
 	}
 	size := s.strct.Size
 	t.Pages = &schema.Pages{Elem: s.strct, PerPage: schema.PageSize / max(size[0], size[1], size[2], 1)}
+	most := t.Max * t.Pages.PerPage
+	if d.Pages.Bound != nil {
+		most = int(r.within(d.Pages.Bound.Span(), "the number of elements", r.number(d.Pages.Bound, nil), 1, int64(most)))
+	}
+	r.inPages[t.Pages] = most
 }
 
 func (r *resolver) notSegment(n *syntax.Name, s *schema.Struct) {

@@ -206,8 +206,9 @@ type Array struct {
 // Pages says what the pages behind grant references hold.
 type Pages struct {
 	Pos   lexer.Position
-	Elem  *Name `parser:"@@"`
-	Count *Path `parser:"'[' @@ ']'"`
+	Elem  *Name  `parser:"@@"`
+	Count *Path  `parser:"'[' @@ ']'"`
+	Bound *Value `parser:"( 'up' 'to' @@ )?"`
 }
 
 // Source says where a field's value comes from.
@@ -238,7 +239,8 @@ type RingItem struct {
 	Queues   *RingQueues `parser:"| 'queues' @@"`
 	Channel  *Str        `parser:"| 'channel' @@"`
 	Kept     *Str        `parser:"| 'persistent' @@"`
-	Slot     *Value      `parser:"| 'slot' @@ )"`
+	Sizes    *Str        `parser:"| 'slot' ( 'by' @@"`
+	Slot     *Value      `parser:"| @@ ) )"`
 }
 
 // RingPages names the keys that publish the ring's pages.

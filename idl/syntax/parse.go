@@ -83,8 +83,8 @@ func offset(err error) int {
 var starters = []string{"protocol", "device", "abi", "const", "unit", "enum", "bits", "struct", "segment", "union", "ring",
 	"keys", "transaction", "message", "reserved", "region", "frozen", "open", "status", "stream"}
 
-// split cuts the tokens into declarations. A line outside all braces begins a new one, and so does a declaration's
-// keyword in the first column inside braces, since whoever wrote it surely forgot the closing brace.
+// split cuts the tokens into declarations. A line outside all braces begins a new one, and so does what can only be the head of a
+// declaration in the first column inside braces, since whoever wrote it surely forgot the closing brace.
 func split(tokens []lexer.Token) (chunks [][]lexer.Token) {
 	var chunk []lexer.Token
 	depth := 0
@@ -95,11 +95,12 @@ func split(tokens []lexer.Token) (chunks [][]lexer.Token) {
 		chunk, depth = nil, 0
 	}
 	fresh := true // at the start of a line
-	for _, t := range tokens {
+	docs := 0     // tokens of documentation that have been looked behind
+	for i, t := range tokens {
 		if t.Type == Comment {
 			continue
 		}
-		if depth > 0 && fresh && t.Pos.Column == 1 && startsDecl(t) {
+		if depth > 0 && fresh && t.Pos.Column == 1 && i >= docs && startsDecl(tokens[i:], &docs, i) {
 			flush()
 		}
 		chunk = append(chunk, t)
@@ -117,8 +118,39 @@ func split(tokens []lexer.Token) (chunks [][]lexer.Token) {
 	return chunks
 }
 
-func startsDecl(t lexer.Token) bool {
-	return t.Type == Doc || t.Type == Ident && slices.Contains(starters, t.Value)
+// startsDecl tells whether tokens begin with the head of a declaration that no item in braces looks like. docs becomes the index
+// behind documentation that stands in front, where the first token has index at.
+func startsDecl(tokens []lexer.Token, docs *int, at int) bool {
+	for len(tokens) > 0 && (tokens[0].Type == Doc || tokens[0].Type == Comment) {
+		tokens, at = tokens[1:], at+1
+		*docs = at
+	}
+	for len(tokens) > 0 && tokens[0].Type == Ident && slices.Contains([]string{"frozen", "open", "status", "stream"}, tokens[0].Value) {
+		tokens = tokens[1:]
+	}
+	if len(tokens) < 4 || tokens[0].Type != Ident || tokens[0].Pos.Column > tokens[1].Pos.Column {
+		return false
+	}
+	second, third, fourth := tokens[1], tokens[2].Value, tokens[3].Value
+	switch tokens[0].Value {
+	case "transaction", "message":
+		return third == "("
+	case "struct", "segment", "union", "ring":
+		return third == "{" || third == "size"
+	case "enum", "bits":
+		return fourth == "{"
+	case "keys":
+		return second.Value == "from"
+	case "const":
+		return third == "=" || third == "in"
+	case "unit":
+		return third == "="
+	case "region":
+		return third == "size"
+	case "device":
+		return second.Type == String
+	}
+	return false
 }
 
 // tidy drops the ends of lines that separate nothing: after an opening and before a closing bracket.

@@ -46,6 +46,8 @@ var Parts = []Part{
 		Why: "prints what was written, so it must not depend on what it means; the AST's positions are the lexer's"},
 	{Path: "idl/lint", May: []string{"idl/diag", "idl/schema"},
 		Why: "judges the meaning, however it was spelt"},
+	{Path: "idl/draw", May: []string{"idl/diag", "idl/schema", "idl/format"},
+		Why: "writes text of what was compiled, however it was spelt, and leaves its form to the formatter"},
 	{Path: "idl/stubs", May: []string{"idl/diag", "idl/schema"},
 		Why: "what gets stubs is asked by the compiler, which says so, and by the generator, which makes them"},
 	{Path: "idl/internal/golden", Outside: []string{"github.com/google/go-cmp"}, Why: "expected outputs, for the compiler's tests"},
