@@ -61,11 +61,14 @@ func TestDrawnIsTheSame(t *testing.T) {
 	}
 }
 
-// describe is everything that `idcgen layout --json` says, keys in the order of their names.
+// describe is everything that `idcgen layout --json` says, keys in the order of their names, and whoever added them.
 func describe(t *testing.T, p *schema.Protocol) string {
 	t.Helper()
 	l := layout.Of(p, schema.ABIs[:])
 	slices.SortFunc(l.Keys, func(a, b layout.Key) int { return strings.Compare(a.In+a.Name, b.In+b.Name) })
+	for i := range l.Keys {
+		l.Keys[i].Made = false
+	}
 	text, err := json.MarshalIndent(l, "", " ")
 	if err != nil {
 		t.Fatal(err)
