@@ -114,7 +114,7 @@ func TestAllIDsAreListed(t *testing.T) {
 		t.Errorf("%d directories of examples for %d ids: %v", len(dirs), len(diag.All), err)
 	}
 	var code strings.Builder
-	for _, dir := range []string{"syntax", "resolve", "lint", "stubs"} {
+	for _, dir := range []string{"syntax", "resolve", "golang", "lint", "stubs"} {
 		files, _ := filepath.Glob(dir + "/*.go")
 		for _, f := range files {
 			b, err := os.ReadFile(f)

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/golang"
 	"github.com/xenidc/idc/idl/lint"
 	"github.com/xenidc/idc/idl/resolve"
 	"github.com/xenidc/idc/idl/schema"
@@ -21,6 +22,7 @@ func Compile(name string, src []byte) (*schema.Protocol, *diag.List) {
 	p := resolve.File(file, &diags)
 	if !diags.Failed() {
 		stubs.Check(p, &diags)
+		golang.Check(p, &diags)
 	}
 	return p, &diags
 }

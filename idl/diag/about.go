@@ -36,6 +36,7 @@ var about = map[ID]string{
 	FormClash:       "A receiver couldn't tell two requests apart.",
 	Direction:       "Data or credit goes the wrong way.",
 	BadSplit:        "A transaction can't be split as the file says.",
+	GoName:          "Two declarations would have the same name in Go.",
 	FrozenGrows:     "Something was added to what is frozen.",
 	BadSince:        "A `since` names a version that the protocol doesn't have, or stands where an addition would move what was there before.",
 	NotGenerated:    "The language keeps a place for this, but nothing is generated from it yet. A clause that stubs don't carry out is refused only where the protocol gets stubs.",

@@ -61,6 +61,11 @@ const (
 	BadSplit   ID = "bad-split"
 )
 
+// What Go can't express.
+const (
+	GoName ID = "go-name"
+)
+
 // Mistakes in growth.
 const (
 	FrozenGrows  ID = "frozen-grows"
@@ -85,6 +90,7 @@ var All = []ID{
 	BadOffset, SizeMismatch, LayoutDiffers, MissingBound, BadCount, UnionTag, SegmentShape,
 	KeyName, KeyPlace, KeyValue, KeyRule,
 	RingShape, TagMoves, SlotSize, MixedForms, Unbound, BoundTwice, FormClash, Direction, BadSplit,
+	GoName,
 	FrozenGrows, BadSince, NotGenerated, NoStubs,
 	Undocumented, Unused, HiddenHole, NameStyle,
 }

@@ -30,7 +30,8 @@ func TestMistakes(t *testing.T) {
 	lines := strings.Count(drawn, "\n")
 	for _, c := range []struct{ src, want string }{
 		// transactions and forms
-		{"transaction f(at, data bulk from back) -> (got) replay { form d request { op = a, seg = data }, split data advancing at }", ""},
+		{"transaction f(at, data bulk from back) replay { form d request { op = a, seg = data }, split data advancing at }", ""},
+		{"transaction f(at, data bulk from back) -> (got) { form d request { op = a, seg = data }, split data advancing at }", "bad-split"},
 		{"transaction f(at) { form d request { op = c } }", "unknown-name"},
 		{"transaction f(at) { form d request { op = 7 } }", ""},
 		{"transaction f(at) { form d request { op = 256 } }", "out-of-range"},

@@ -86,6 +86,7 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 	r.growth()
 	r.unkeptKeys()
 	r.independence()
+	r.sound()
 	return r.p
 }
 

@@ -337,9 +337,7 @@ func (r *resolver) slots(parts *ringParts) {
 				Because("the first tag tells which struct the slot holds").Try("name a field that all of them have")
 			parts.bad = true
 		}
-		if i == 0 {
-			r.still(p, found)
-		}
+		r.still(p, found)
 	}
 }
 
@@ -365,7 +363,7 @@ func (r *resolver) slotIDs(parts *ringParts, slots []*schema.Slot) bool {
 func (r *resolver) still(p *syntax.Path, paths []*schema.Path) {
 	for _, q := range paths[min(1, len(paths)):] {
 		for _, a := range schema.ABIs {
-			if q.Offset(a) != paths[0].Offset(a) || q.Type().Size != paths[0].Type().Size {
+			if q.Offset(a) != paths[0].Offset(a) || q.Type().Size != paths[0].Type().Size || q.Leaf().Type.BigEndian != paths[0].Leaf().Type.BigEndian || bitsOf(q) != bitsOf(paths[0]) {
 				r.diags.Add(diag.TagMoves, p.Span(), "`%s` isn't at the same place in every struct", p).
 					Note(paths[0].Leaf().Pos, "at %d on %s here", paths[0].Offset(a), a).
 					Note(q.Leaf().Pos, "at %d here", q.Offset(a)).
@@ -492,4 +490,12 @@ func (r *resolver) slotHolds(parts *ringParts, a schema.ABI, align int) bool {
 		return true
 	}
 	return false
+}
+
+// bitsOf is which bits of a field a path leads to, as a mask.
+func bitsOf(p *schema.Path) uint64 {
+	if p.Bits == nil {
+		return 0
+	}
+	return p.Bits.Mask()
 }

@@ -159,9 +159,9 @@ func (r *resolver) countPath(s *schema.Struct, p *syntax.Path, most int64) *sche
 			Because("a count is a plain unsigned integer").Try("give it the type u8, u16 or u32")
 		return nil
 	}
-	if t.Size < 8 && most >= 1<<(8*t.Size) {
+	if top := topOf(path); top < uint64(most) {
 		r.diags.Add(diag.BadCount, p.Span(), "`%s` can't count to %d", p, most).Note(path.Leaf().Pos, "declared here").
-			Because("a %s ends at %d", t, int64(1)<<(8*t.Size)-1).Try("widen it or lower the bound")
+			Because("it ends at %d", top).Try("widen it or lower the bound")
 	}
 	return path
 }

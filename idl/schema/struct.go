@@ -140,3 +140,13 @@ func (p *Path) Equal(q *Path) bool {
 	}
 	return true
 }
+
+// On reports whether everything that the path leads through exists on an ABI.
+func (p *Path) On(a ABI) bool {
+	for _, f := range p.Fields {
+		if !f.On(a) {
+			return false
+		}
+	}
+	return true
+}
