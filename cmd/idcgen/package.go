@@ -18,11 +18,7 @@ import (
 
 // generate makes the package of a protocol, or tells what of it isn't there.
 func (c *genCmd) generate(s *streams, p *schema.Protocol, source string) error {
-	pkg := c.Package
-	if pkg == "" {
-		pkg = p.Name
-	}
-	files, err := gen.Generate(p, sourceName(source), pkg)
+	files, err := gen.Generate(p, sourceName(source), c.Package)
 	if err != nil {
 		return fmt.Errorf("generate from %s: %w", source, err)
 	}

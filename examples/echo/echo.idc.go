@@ -43,269 +43,6 @@ var protocol = idc.Protocol{
 	Alignment:   1,
 }
 
-// response is the answer to a request that has no results.
-type response struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-}
-
-// responseSize is in bytes.
-const responseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-}
-
-// echoResponse is what echo answers.
-type echoResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	data   [64]uint8
-}
-
-// echoResponseSize is in bytes.
-const echoResponseSize = 72
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *echoResponse) put(b []byte) {
-	_ = b[71]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	copy(b[6:], m.data[:])
-}
-
-// get decodes b, which is large enough and private.
-func (m *echoResponse) get(b []byte) {
-	_ = b[71]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	copy(m.data[:], b[6:])
-}
-
-// echoRequest is what echo asks for.
-type echoRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id   uint32
-	data [64]uint8
-}
-
-// echoRequestSize is in bytes.
-const echoRequestSize = 72
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *echoRequest) put(b []byte) {
-	_ = b[71]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	copy(b[8:], m.data[:])
-}
-
-// get decodes b, which is large enough and private.
-func (m *echoRequest) get(b []byte) {
-	_ = b[71]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	copy(m.data[:], b[8:])
-}
-
-// sumResponse is what sum answers.
-type sumResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	sum    uint64
-}
-
-// sumResponseSize is in bytes.
-const sumResponseSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *sumResponse) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	binary.LittleEndian.PutUint64(b[8:], m.sum)
-}
-
-// get decodes b, which is large enough and private.
-func (m *sumResponse) get(b []byte) {
-	_ = b[15]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	m.sum = binary.LittleEndian.Uint64(b[8:])
-}
-
-// sumRequest is what sum asks for.
-type sumRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments bytes has.
-	bytesCount uint16
-}
-
-// sumRequestSize is in bytes.
-const sumRequestSize = 80
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *sumRequest) put(b []byte) {
-	_ = b[79]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.bytesCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *sumRequest) get(b []byte) {
-	_ = b[79]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.bytesCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// sumRequestBytes is where bytes is.
-func sumRequestBytes(b []byte) []byte { return b[12:76] }
-
-// sumRequestIndirect is what sum asks for.
-type sumRequestIndirect struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments bytes has.
-	bytesCount uint16
-}
-
-// sumRequestIndirectSize is in bytes.
-const sumRequestIndirectSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *sumRequestIndirect) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.bytesCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *sumRequestIndirect) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.bytesCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// sumRequestIndirectBytes is where bytes is.
-func sumRequestIndirectBytes(b []byte) []byte { return b[12:16] }
-
-// fillRequest is what fill asks for.
-type fillRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id    uint32
-	value uint8
-	// How many segments bytes has.
-	bytesCount uint16
-}
-
-// fillRequestSize is in bytes.
-const fillRequestSize = 80
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *fillRequest) put(b []byte) {
-	_ = b[79]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	b[8] = m.value
-	binary.LittleEndian.PutUint16(b[10:], m.bytesCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *fillRequest) get(b []byte) {
-	_ = b[79]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.value = b[8]
-	m.bytesCount = binary.LittleEndian.Uint16(b[10:])
-}
-
-// fillRequestBytes is where bytes is.
-func fillRequestBytes(b []byte) []byte { return b[12:76] }
-
-// fillRequestIndirect is what fill asks for.
-type fillRequestIndirect struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id    uint32
-	value uint8
-	// How many segments bytes has.
-	bytesCount uint16
-}
-
-// fillRequestIndirectSize is in bytes.
-const fillRequestIndirectSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *fillRequestIndirect) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	b[8] = m.value
-	binary.LittleEndian.PutUint16(b[10:], m.bytesCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *fillRequestIndirect) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.value = b[8]
-	m.bytesCount = binary.LittleEndian.Uint16(b[10:])
-}
-
-// fillRequestIndirectBytes is where bytes is.
-func fillRequestIndirectBytes(b []byte) []byte { return b[12:16] }
-
 // putSegments encodes segs into b, 8 bytes each.
 func putSegments(b []byte, segs []idc.Segment) {
 	for _, s := range segs {
@@ -324,9 +61,11 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 		return false
 	}
 	for ; n > 0; n-- {
-		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:]))}
-		first, last := uint32(binary.LittleEndian.Uint16(b[4:])), uint32(binary.LittleEndian.Uint16(b[6:]))
-		s.Offset, s.Length = first, last
+		first, last := uint64(binary.LittleEndian.Uint16(b[4:])), uint64(binary.LittleEndian.Uint16(b[6:]))
+		if first >= 4096 || last > 4096 {
+			return false
+		}
+		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:])), Offset: uint32(first), Length: uint32(last)}
 		if r.AddSegment(s) != nil {
 			return false
 		}
@@ -335,10 +74,7 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 	return true
 }
 
-// segmentsPerPage is how many segments a page of them holds.
-const segmentsPerPage = 512
-
-// putSegmentPages encodes segs into the pages that t has for them, and the
+// putSegmentPages encodes segs into the pages that t has for them, 512 in each, and the
 // references of these pages into grefs.
 func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	const some = 64
@@ -346,8 +82,8 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	for i := 0; len(segs) > 0; i++ {
 		page, ref := t.SegmentPage(i)
 		binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-		for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
-			n := min(len(segs), some, segmentsPerPage-at)
+		for at := 0; at < 512 && len(segs) > 0; at += some {
+			n := min(len(segs), some, 512-at)
 			putSegments(b[:], segs[:n])
 			page.CopyIn(8*at, b[:8*n])
 			segs = segs[n:]
@@ -358,11 +94,11 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 // takeSegmentPages is takeSegments for segments in pages of their own. Each page is
 // copied before it is looked at.
 func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	if n > segmentsPerPage*(len(grefs)/4) {
+	if n > 512*(len(grefs)/4) {
 		return false
 	}
 	for n > 0 {
-		some := min(n, segmentsPerPage)
+		some := min(n, 512)
 		b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*some)
 		if err != nil || !takeSegments(r, b, some) {
 			return false
@@ -381,9 +117,9 @@ type Front struct {
 	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeEchoFn, doneEchoFn func(*idc.Txn)
-	encodeSumFn, doneSumFn   func(*idc.Txn)
-	encodeFillFn, doneFillFn func(*idc.Txn)
+	encoderEcho, finisherEcho func(*idc.Txn)
+	encoderSum, finisherSum   func(*idc.Txn)
+	encoderFill, finisherFill func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -399,9 +135,9 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeEchoFn, f.doneEchoFn = f.encodeEcho, f.doneEcho
-	f.encodeSumFn, f.doneSumFn = f.encodeSum, f.doneSum
-	f.encodeFillFn, f.doneFillFn = f.encodeFill, f.doneFill
+	f.encoderEcho, f.finisherEcho = f.encodeEcho, f.doneEcho
+	f.encoderSum, f.finisherSum = f.encodeSum, f.doneSum
+	f.encoderFill, f.finisherFill = f.encodeFill, f.doneFill
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Negotiate: f.negotiate}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -419,23 +155,33 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 // Alloc returns memory that is shared with the back end, so that bulk data in it
 // needn't be copied.
-func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
+func (f *Front) Alloc(bytes int) (*idc.Buffer, error) {
+	return f.end.Alloc(bytes)
+}
 
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
+func (f *Front) MaxBulk() int {
+	return f.end.MaxSegments() * 4096
+}
 
 func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 	return 257, nil
@@ -449,7 +195,7 @@ func (f *Front) Echo(ctx context.Context, data [64]uint8) ([64]uint8, error) {
 	if err != nil {
 		return [64]uint8{}, err
 	}
-	if err := t.Run(ctx, f.encodeEchoFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderEcho, true); err != nil {
 		return [64]uint8{}, err
 	}
 	return f.finishEcho(t)
@@ -463,7 +209,7 @@ func (f *Front) EchoAsync(ctx context.Context, data [64]uint8, done func([64]uin
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeEchoFn, f.doneEchoFn, true)
+	t.Start(f.encoderEcho, f.finisherEcho, true)
 	return nil
 }
 
@@ -478,13 +224,17 @@ func (f *Front) beginEcho(ctx context.Context, data [64]uint8) (*idc.Txn, error)
 }
 
 func (f *Front) finishEcho(t *idc.Txn) ([64]uint8, error) {
-	var m echoResponse
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[71]
+	var status idc.Code
+	var result [64]uint8
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	copy(result[:], b[6:])
 	t.End()
-	if m.status != idc.Succeeded {
-		return [64]uint8{}, m.status
+	if status != idc.Succeeded {
+		return [64]uint8{}, status
 	}
-	return m.data, nil
+	return result, nil
 }
 
 func (f *Front) doneEcho(t *idc.Txn) {
@@ -501,22 +251,22 @@ func (f *Front) doneEcho(t *idc.Txn) {
 
 func (f *Front) encodeEcho(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := echoRequest{operation: operationEcho, id: uint32(t.ID()), data: s.data}
-	m.put(t.Request(echoRequestSize))
+	b := t.Request(72)
+	_ = b[71]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationEcho))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	copy(b[8:], s.data[:])
 }
 
 // Sum adds up the bytes of a buffer.
 //
 // It is sent again after a reconnect.
 func (f *Front) Sum(ctx context.Context, bytes_ []byte) (uint64, error) {
-	if len(bytes_) > 1048576 {
-		return 0, idc.ErrTooLong
-	}
 	t, err := f.beginSum(ctx, bytes_)
 	if err != nil {
 		return 0, err
 	}
-	if err := t.Run(ctx, f.encodeSumFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderSum, true); err != nil {
 		return 0, err
 	}
 	return f.finishSum(t)
@@ -525,30 +275,34 @@ func (f *Front) Sum(ctx context.Context, bytes_ []byte) (uint64, error) {
 // SumAsync is Sum for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) SumAsync(ctx context.Context, bytes_ []byte, done func(uint64, error)) error {
-	if len(bytes_) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginSum(ctx, bytes_)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done2 = done
-	t.Start(f.encodeSumFn, f.doneSumFn, true)
+	t.Start(f.encoderSum, f.finisherSum, true)
 	return nil
 }
 
 func (f *Front) beginSum(ctx context.Context, bytes_ []byte) (*idc.Txn, error) {
+	if len(bytes_) > 1048576 {
+		return nil, idc.ErrTooLong
+	}
 	return f.end.Begin(ctx, bytes_, idc.In, 257)
 }
 
 func (f *Front) finishSum(t *idc.Txn) (uint64, error) {
-	var m sumResponse
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[15]
+	var status idc.Code
+	var result uint64
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	result = binary.LittleEndian.Uint64(b[8:])
 	t.End()
-	if m.status != idc.Succeeded {
-		return 0, m.status
+	if status != idc.Succeeded {
+		return 0, status
 	}
-	return m.sum, nil
+	return result, nil
 }
 
 func (f *Front) doneSum(t *idc.Txn) {
@@ -566,30 +320,32 @@ func (f *Front) doneSum(t *idc.Txn) {
 func (f *Front) encodeSum(t *idc.Txn) {
 	segs := t.Segments()
 	if len(segs) <= 8 {
-		m := sumRequest{operation: operationSum, id: uint32(t.ID()), bytesCount: uint16(len(segs))}
-		b := t.Request(sumRequestSize)
-		m.put(b)
-		putSegments(sumRequestBytes(b), segs)
+		b := t.Request(80)
+		_ = b[79]
+		binary.LittleEndian.PutUint16(b[0:], uint16(operationSum))
+		binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+		binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+		putSegments(b[12:76], segs)
 		return
 	}
-	m := sumRequestIndirect{operation: operationSum, form: 1, id: uint32(t.ID()), bytesCount: uint16(len(segs))}
-	b := t.Request(sumRequestIndirectSize)
-	m.put(b)
-	putSegmentPages(t, sumRequestIndirectBytes(b), segs)
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationSum))
+	binary.LittleEndian.PutUint16(b[2:], 1)
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+	putSegmentPages(t, b[12:16], segs)
 }
 
 // Fill fills a buffer with a byte.
 //
 // It is sent again after a reconnect.
 func (f *Front) Fill(ctx context.Context, value uint8, bytes_ []byte) error {
-	if len(bytes_) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginFill(ctx, value, bytes_)
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, f.encodeFillFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderFill, true); err != nil {
 		return err
 	}
 	return f.finishFill(t)
@@ -598,19 +354,19 @@ func (f *Front) Fill(ctx context.Context, value uint8, bytes_ []byte) error {
 // FillAsync is Fill for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) FillAsync(ctx context.Context, value uint8, bytes_ []byte, done func(error)) error {
-	if len(bytes_) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginFill(ctx, value, bytes_)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done3 = done
-	t.Start(f.encodeFillFn, f.doneFillFn, true)
+	t.Start(f.encoderFill, f.finisherFill, true)
 	return nil
 }
 
 func (f *Front) beginFill(ctx context.Context, value uint8, bytes_ []byte) (*idc.Txn, error) {
+	if len(bytes_) > 1048576 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, bytes_, idc.Out, 257)
 	if err != nil {
 		return nil, err
@@ -621,11 +377,13 @@ func (f *Front) beginFill(ctx context.Context, value uint8, bytes_ []byte) (*idc
 }
 
 func (f *Front) finishFill(t *idc.Txn) error {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return m.status
+	if status != idc.Succeeded {
+		return status
 	}
 	return nil
 }
@@ -646,16 +404,23 @@ func (f *Front) encodeFill(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	segs := t.Segments()
 	if len(segs) <= 8 {
-		m := fillRequest{operation: operationFill, id: uint32(t.ID()), value: s.value, bytesCount: uint16(len(segs))}
-		b := t.Request(fillRequestSize)
-		m.put(b)
-		putSegments(fillRequestBytes(b), segs)
+		b := t.Request(80)
+		_ = b[79]
+		binary.LittleEndian.PutUint16(b[0:], uint16(operationFill))
+		binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+		b[8] = s.value
+		binary.LittleEndian.PutUint16(b[10:], uint16(len(segs)))
+		putSegments(b[12:76], segs)
 		return
 	}
-	m := fillRequestIndirect{operation: operationFill, form: 1, id: uint32(t.ID()), value: s.value, bytesCount: uint16(len(segs))}
-	b := t.Request(fillRequestIndirectSize)
-	m.put(b)
-	putSegmentPages(t, fillRequestIndirectBytes(b), segs)
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationFill))
+	binary.LittleEndian.PutUint16(b[2:], 1)
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	b[8] = s.value
+	binary.LittleEndian.PutUint16(b[10:], uint16(len(segs)))
+	putSegmentPages(t, b[12:16], segs)
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -689,7 +454,9 @@ type FillRequest struct {
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 func Export(d idc.Domain, name string, back Back, opts ...idc.Option) *idc.Service {
 	s := &server{back: back}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error { return nil }, Handle: s.handle}
+	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error {
+		return nil
+	}, Handle: s.handle}
 	return idc.NewService(d, name, spec, opts...)
 }
 
@@ -710,25 +477,25 @@ func (s *server) handle(r *idc.Request) {
 	case operationEcho:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.echo(r)
+			s.serveEcho(r)
 		default:
 			unknown(r)
 		}
 	case operationSum:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.sumDirect(r)
+			s.serveSum(r)
 		case 1:
-			s.sumIndirect(r)
+			s.serveSumAs(r)
 		default:
 			unknown(r)
 		}
 	case operationFill:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.fillDirect(r)
+			s.serveFill(r)
 		case 1:
-			s.fillIndirect(r)
+			s.serveFillAs(r)
 		default:
 			unknown(r)
 		}
@@ -739,76 +506,132 @@ func (s *server) handle(r *idc.Request) {
 
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
-	var m echoRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Unsupported}
-	rsp.put(r.Respond(responseSize))
+	b := r.Slot()
+	_ = b[71]
+	var id uint32
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Unsupported
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) echo(r *idc.Request) {
-	var m echoRequest
-	m.get(r.Slot())
-	rsp := echoResponse{id: m.id, status: idc.Malformed}
-	result, err := s.back.Echo(r.Context(), EchoRequest{Data: m.data})
-	rsp.data = result
-	rsp.status = idc.CodeOf(err)
-	rsp.put(r.Respond(echoResponseSize))
+func (s *server) serveEcho(r *idc.Request) {
+	b := r.Slot()
+	_ = b[71]
+	var req EchoRequest
+	var id uint32
+	copy(req.Data[:], b[8:])
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result [64]uint8
+	var err error
+	result, err = s.back.Echo(r.Context(), req)
+	status = idc.CodeOf(err)
+	b = r.Respond(72)
+	_ = b[71]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	copy(b[6:], result[:])
 }
 
-func (s *server) sumDirect(r *idc.Request) {
-	var m sumRequest
-	m.get(r.Slot())
-	rsp := sumResponse{id: m.id, status: idc.Malformed}
-	if takeSegments(r, sumRequestBytes(r.Slot()), int(m.bytesCount)) {
-		if bytes_, err := r.Map(idc.In); err == nil && bytes_.Len() <= 1048576 {
-			result, err := s.back.Sum(r.Context(), SumRequest{}, bytes_)
-			rsp.sum = result
-			rsp.status = idc.CodeOf(err)
+func (s *server) serveSum(r *idc.Request) {
+	b := r.Slot()
+	_ = b[79]
+	var req SumRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:76], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result uint64
+	if takeSegments(r, list, n) {
+		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
+			var err error
+			result, err = s.back.Sum(r.Context(), req, data)
+			status = idc.CodeOf(err)
 		}
 	}
-	rsp.put(r.Respond(sumResponseSize))
+	b = r.Respond(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint64(b[8:], result)
 }
 
-func (s *server) sumIndirect(r *idc.Request) {
-	var m sumRequestIndirect
-	m.get(r.Slot())
-	rsp := sumResponse{id: m.id, status: idc.Malformed}
-	if takeSegmentPages(r, sumRequestIndirectBytes(r.Slot()), int(m.bytesCount)) {
-		if bytes_, err := r.Map(idc.In); err == nil && bytes_.Len() <= 1048576 {
-			result, err := s.back.Sum(r.Context(), SumRequest{}, bytes_)
-			rsp.sum = result
-			rsp.status = idc.CodeOf(err)
+func (s *server) serveSumAs(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req SumRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:16], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result uint64
+	if n <= 257 && takeSegmentPages(r, list, n) {
+		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
+			var err error
+			result, err = s.back.Sum(r.Context(), req, data)
+			status = idc.CodeOf(err)
 		}
 	}
-	rsp.put(r.Respond(sumResponseSize))
+	b = r.Respond(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint64(b[8:], result)
 }
 
-func (s *server) fillDirect(r *idc.Request) {
-	var m fillRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegments(r, fillRequestBytes(r.Slot()), int(m.bytesCount)) {
-		if bytes_, err := r.Map(idc.Out); err == nil && bytes_.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Fill(r.Context(), FillRequest{Value: m.value}, bytes_))
-			if bytes_.Deliver() != nil {
-				rsp.status = idc.Malformed // the front end can't have it
+func (s *server) serveFill(r *idc.Request) {
+	b := r.Slot()
+	_ = b[79]
+	var req FillRequest
+	var list []byte
+	var n int
+	var id uint32
+	req.Value = b[8]
+	list, n = b[12:76], int(binary.LittleEndian.Uint16(b[10:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if takeSegments(r, list, n) {
+		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
+			status = idc.CodeOf(s.back.Fill(r.Context(), req, data))
+			if data.Deliver() != nil {
+				status = idc.Malformed // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) fillIndirect(r *idc.Request) {
-	var m fillRequestIndirect
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegmentPages(r, fillRequestIndirectBytes(r.Slot()), int(m.bytesCount)) {
-		if bytes_, err := r.Map(idc.Out); err == nil && bytes_.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Fill(r.Context(), FillRequest{Value: m.value}, bytes_))
-			if bytes_.Deliver() != nil {
-				rsp.status = idc.Malformed // the front end can't have it
+func (s *server) serveFillAs(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req FillRequest
+	var list []byte
+	var n int
+	var id uint32
+	req.Value = b[8]
+	list, n = b[12:16], int(binary.LittleEndian.Uint16(b[10:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if n <= 257 && takeSegmentPages(r, list, n) {
+		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
+			status = idc.CodeOf(s.back.Fill(r.Context(), req, data))
+			if data.Deliver() != nil {
+				status = idc.Malformed // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }

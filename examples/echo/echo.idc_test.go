@@ -3,7 +3,6 @@
 package echo
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"testing"
@@ -11,87 +10,6 @@ import (
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/idc/idctest"
 )
-
-// FuzzCodec decodes arbitrary bytes, encodes what came out and decodes that.
-func FuzzCodec(f *testing.F) {
-	f.Add(bytes.Repeat([]byte{1}, 80))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		in := make([]byte, 80)
-		copy(in, raw)
-		{
-			var m, again response
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("response became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again echoResponse
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("echo_response became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again echoRequest
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("echo_request became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again sumResponse
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("sum_response became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again sumRequest
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("sum_request became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again sumRequestIndirect
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("sum_request_indirect became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again fillRequest
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("fill_request became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again fillRequestIndirect
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("fill_request_indirect became %+v, was %+v", again, m)
-			}
-		}
-	})
-}
 
 // nothing is a driver that does nothing.
 type nothing struct{}
@@ -113,14 +31,20 @@ func (nothing) Fill(context.Context, FillRequest, *idc.Bulk) error {
 func FuzzBack(f *testing.F) {
 	d, peer := idctest.Pair(f)
 	s := Export(peer, "fuzz", nothing{})
-	f.Cleanup(func() { s.Close() })
+	f.Cleanup(func() {
+		s.Close()
+	})
 	spec := idc.FrontSpec{
-		Protocol:  &protocol,
-		Publish:   func(*idc.KeyWriter) {},
-		Negotiate: func(*idc.KeyReader) (int, error) { return 257, nil },
+		Protocol: &protocol,
+		Publish:  func(*idc.KeyWriter) {},
+		Negotiate: func(*idc.KeyReader) (int, error) {
+			return 257, nil
+		},
 	}
 	front := idc.NewFront(d, "fuzz", spec)
-	f.Cleanup(func() { front.Close() })
+	f.Cleanup(func() {
+		front.Close()
+	})
 	f.Add(make([]byte, 80))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		x, err := front.Begin(t.Context(), nil, 0, 0)

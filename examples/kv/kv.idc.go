@@ -39,148 +39,6 @@ var protocol = idc.Protocol{
 	},
 }
 
-// response is the answer to a request that has no results.
-type response struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-}
-
-// responseSize is in bytes.
-const responseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-}
-
-// getResponse is what get answers.
-type getResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	value  []byte
-}
-
-// getResponseSize is in bytes.
-const getResponseSize = 264
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *getResponse) put(b []byte) {
-	_ = b[263]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	binary.LittleEndian.PutUint16(b[6:], uint16(copy(b[8:264], m.value)))
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *getResponse) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[263]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	if n := int(binary.LittleEndian.Uint16(b[6:])); n <= 256 {
-		m.value = b[8 : 8+n : 8+n]
-	} else {
-		ok = false
-	}
-	return ok
-}
-
-// getRequest is what get asks for.
-type getRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id  uint32
-	key string
-}
-
-// getRequestSize is in bytes.
-const getRequestSize = 80
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *getRequest) put(b []byte) {
-	_ = b[79]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], uint16(copy(b[10:74], m.key)))
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *getRequest) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[79]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	if n := int(binary.LittleEndian.Uint16(b[8:])); n <= 64 {
-		m.key = string(b[10 : 10+n])
-	} else {
-		ok = false
-	}
-	return ok
-}
-
-// putRequest is what put asks for.
-type putRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id    uint32
-	key   string
-	value []byte
-}
-
-// putRequestSize is in bytes.
-const putRequestSize = 336
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *putRequest) put(b []byte) {
-	_ = b[335]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], uint16(copy(b[10:74], m.key)))
-	binary.LittleEndian.PutUint16(b[74:], uint16(copy(b[76:332], m.value)))
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *putRequest) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[335]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	if n := int(binary.LittleEndian.Uint16(b[8:])); n <= 64 {
-		m.key = string(b[10 : 10+n])
-	} else {
-		ok = false
-	}
-	if n := int(binary.LittleEndian.Uint16(b[74:])); n <= 256 {
-		m.value = b[76 : 76+n : 76+n]
-	} else {
-		ok = false
-	}
-	return ok
-}
-
 // Front is a front end of kv: the user of a device. Its methods may be called by
 // any number of goroutines at once. Arguments that are slices are lent from the call
 // to its return, or to the callback. Errors are about the connection, ctx or the
@@ -190,8 +48,8 @@ type Front struct {
 	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeGetFn, doneGetFn func(*idc.Txn)
-	encodePutFn, donePutFn func(*idc.Txn)
+	encoderGet, finisherGet func(*idc.Txn)
+	encoderPut, finisherPut func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -206,8 +64,8 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeGetFn, f.doneGetFn = f.encodeGet, f.doneGet
-	f.encodePutFn, f.donePutFn = f.encodePut, f.donePut
+	f.encoderGet, f.finisherGet = f.encodeGet, f.doneGet
+	f.encoderPut, f.finisherPut = f.encodePut, f.donePut
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Negotiate: f.negotiate}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -225,14 +83,20 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 	return 0, nil
@@ -242,14 +106,11 @@ func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 func (f *Front) Get(ctx context.Context, key string) ([]byte, error) {
-	if len(key) > 64 {
-		return nil, idc.ErrTooLong
-	}
 	t, err := f.beginGet(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Run(ctx, f.encodeGetFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderGet, false); err != nil {
 		return nil, err
 	}
 	return f.finishGet(t)
@@ -258,19 +119,19 @@ func (f *Front) Get(ctx context.Context, key string) ([]byte, error) {
 // GetAsync is Get for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) GetAsync(ctx context.Context, key string, done func([]byte, error)) error {
-	if len(key) > 64 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginGet(ctx, key)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeGetFn, f.doneGetFn, false)
+	t.Start(f.encoderGet, f.finisherGet, false)
 	return nil
 }
 
 func (f *Front) beginGet(ctx context.Context, key string) (*idc.Txn, error) {
+	if len(key) > 64 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
 		return nil, err
@@ -281,17 +142,26 @@ func (f *Front) beginGet(ctx context.Context, key string) (*idc.Txn, error) {
 }
 
 func (f *Front) finishGet(t *idc.Txn) ([]byte, error) {
-	var m getResponse
-	ok := m.get(t.Response())
-	m.value = bytes.Clone(m.value) // of the response, which belongs to t
+	b := t.Response()
+	_ = b[263]
+	var status idc.Code
+	var result []byte
+	ok := true
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	if n := binary.LittleEndian.Uint16(b[6:]); n <= 256 {
+		result = b[8 : 8+int(n) : 8+int(n)]
+	} else {
+		ok = false
+	}
+	result = bytes.Clone(result) // of the response, which belongs to t
 	t.End()
-	if m.status != idc.Succeeded {
-		return nil, m.status
+	if status != idc.Succeeded {
+		return nil, status
 	}
 	if !ok {
 		return nil, &idc.ProtocolError{Field: "response of get"}
 	}
-	return m.value, nil
+	return result, nil
 }
 
 func (f *Front) doneGet(t *idc.Txn) {
@@ -308,25 +178,23 @@ func (f *Front) doneGet(t *idc.Txn) {
 
 func (f *Front) encodeGet(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := getRequest{operation: operationGet, id: uint32(t.ID()), key: s.key}
-	m.put(t.Request(getRequestSize))
+	b := t.Request(80)
+	_ = b[79]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationGet))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	copy(b[10:74], s.key)
+	binary.LittleEndian.PutUint16(b[8:], uint16(min(len(s.key), 64)))
 }
 
 // Put puts value under key.
 //
 // It is sent again after a reconnect.
 func (f *Front) Put(ctx context.Context, key string, value []byte) error {
-	if len(key) > 64 {
-		return idc.ErrTooLong
-	}
-	if len(value) > 256 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginPut(ctx, key, value)
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, f.encodePutFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderPut, true); err != nil {
 		return err
 	}
 	return f.finishPut(t)
@@ -335,22 +203,22 @@ func (f *Front) Put(ctx context.Context, key string, value []byte) error {
 // PutAsync is Put for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) PutAsync(ctx context.Context, key string, value []byte, done func(error)) error {
-	if len(key) > 64 {
-		return idc.ErrTooLong
-	}
-	if len(value) > 256 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginPut(ctx, key, value)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done2 = done
-	t.Start(f.encodePutFn, f.donePutFn, true)
+	t.Start(f.encoderPut, f.finisherPut, true)
 	return nil
 }
 
 func (f *Front) beginPut(ctx context.Context, key string, value []byte) (*idc.Txn, error) {
+	if len(key) > 64 {
+		return nil, idc.ErrTooLong
+	}
+	if len(value) > 256 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
 		return nil, err
@@ -362,11 +230,13 @@ func (f *Front) beginPut(ctx context.Context, key string, value []byte) (*idc.Tx
 }
 
 func (f *Front) finishPut(t *idc.Txn) error {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return m.status
+	if status != idc.Succeeded {
+		return status
 	}
 	return nil
 }
@@ -385,8 +255,14 @@ func (f *Front) donePut(t *idc.Txn) {
 
 func (f *Front) encodePut(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := putRequest{operation: operationPut, id: uint32(t.ID()), key: s.key, value: s.value}
-	m.put(t.Request(putRequestSize))
+	b := t.Request(336)
+	_ = b[335]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationPut))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	copy(b[10:74], s.key)
+	copy(b[76:332], s.value)
+	binary.LittleEndian.PutUint16(b[8:], uint16(min(len(s.key), 64)))
+	binary.LittleEndian.PutUint16(b[74:], uint16(min(len(s.value), 256)))
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -416,7 +292,9 @@ type PutRequest struct {
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 func Export(d idc.Domain, name string, back Back, opts ...idc.Option) *idc.Service {
 	s := &server{back: back}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error { return nil }, Handle: s.handle}
+	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error {
+		return nil
+	}, Handle: s.handle}
 	return idc.NewService(d, name, spec, opts...)
 }
 
@@ -437,14 +315,14 @@ func (s *server) handle(r *idc.Request) {
 	case operationGet:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.get(r)
+			s.serveGet(r)
 		default:
 			unknown(r)
 		}
 	case operationPut:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.put(r)
+			s.servePut(r)
 		default:
 			unknown(r)
 		}
@@ -455,33 +333,70 @@ func (s *server) handle(r *idc.Request) {
 
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
-	var m getRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Unsupported}
-	rsp.put(r.Respond(responseSize))
+	b := r.Slot()
+	_ = b[79]
+	var id uint32
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Unsupported
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) get(r *idc.Request) {
-	var m getRequest
-	ok := m.get(r.Slot())
-	rsp := getResponse{id: m.id, status: idc.Malformed}
+func (s *server) serveGet(r *idc.Request) {
+	b := r.Slot()
+	_ = b[79]
+	var req GetRequest
+	var id uint32
+	ok := true
+	if n := binary.LittleEndian.Uint16(b[8:]); n <= 64 {
+		req.Key = string(b[10 : 10+int(n)])
+	} else {
+		ok = false
+	}
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result []byte
 	if ok {
-		result, err := s.back.Get(r.Context(), GetRequest{Key: m.key})
-		rsp.value = result
-		rsp.status = idc.CodeOf(err)
+		var err error
+		result, err = s.back.Get(r.Context(), req)
+		status = idc.CodeOf(err)
 		if len(result) > 256 {
-			rsp.status = idc.Failed // the driver's mistake
+			status = idc.Failed // the driver's mistake
 		}
 	}
-	rsp.put(r.Respond(getResponseSize))
+	b = r.Respond(264)
+	_ = b[263]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	copy(b[8:264], result)
+	binary.LittleEndian.PutUint16(b[6:], uint16(min(len(result), 256)))
 }
 
-func (s *server) put(r *idc.Request) {
-	var m putRequest
-	ok := m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if ok {
-		rsp.status = idc.CodeOf(s.back.Put(r.Context(), PutRequest{Key: m.key, Value: m.value}))
+func (s *server) servePut(r *idc.Request) {
+	b := r.Slot()
+	_ = b[335]
+	var req PutRequest
+	var id uint32
+	ok := true
+	if n := binary.LittleEndian.Uint16(b[8:]); n <= 64 {
+		req.Key = string(b[10 : 10+int(n)])
+	} else {
+		ok = false
 	}
-	rsp.put(r.Respond(responseSize))
+	if n := binary.LittleEndian.Uint16(b[74:]); n <= 256 {
+		req.Value = b[76 : 76+int(n) : 76+int(n)]
+	} else {
+		ok = false
+	}
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if ok {
+		status = idc.CodeOf(s.back.Put(r.Context(), req))
+	}
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }

@@ -3,63 +3,13 @@
 package kv
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"reflect"
 	"testing"
 
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/idc/idctest"
 )
-
-// FuzzCodec decodes arbitrary bytes, encodes what came out and decodes that.
-func FuzzCodec(f *testing.F) {
-	f.Add(bytes.Repeat([]byte{1}, 336))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		in := make([]byte, 336)
-		copy(in, raw)
-		{
-			var m, again response
-			m.get(in)
-			b := make([]byte, len(in))
-			m.put(b)
-			if again.get(b); m != again {
-				t.Errorf("response became %+v, was %+v", again, m)
-			}
-		}
-		{
-			var m, again getResponse
-			if m.get(in) {
-				b := make([]byte, len(in))
-				m.put(b)
-				if !again.get(b) || !reflect.DeepEqual(m, again) {
-					t.Errorf("get_response became %+v, was %+v", again, m)
-				}
-			}
-		}
-		{
-			var m, again getRequest
-			if m.get(in) {
-				b := make([]byte, len(in))
-				m.put(b)
-				if !again.get(b) || m != again {
-					t.Errorf("get_request became %+v, was %+v", again, m)
-				}
-			}
-		}
-		{
-			var m, again putRequest
-			if m.get(in) {
-				b := make([]byte, len(in))
-				m.put(b)
-				if !again.get(b) || !reflect.DeepEqual(m, again) {
-					t.Errorf("put_request became %+v, was %+v", again, m)
-				}
-			}
-		}
-	})
-}
 
 // nothing is a driver that does nothing.
 type nothing struct{}
@@ -77,14 +27,20 @@ func (nothing) Put(context.Context, PutRequest) error {
 func FuzzBack(f *testing.F) {
 	d, peer := idctest.Pair(f)
 	s := Export(peer, "fuzz", nothing{})
-	f.Cleanup(func() { s.Close() })
+	f.Cleanup(func() {
+		s.Close()
+	})
 	spec := idc.FrontSpec{
-		Protocol:  &protocol,
-		Publish:   func(*idc.KeyWriter) {},
-		Negotiate: func(*idc.KeyReader) (int, error) { return 0, nil },
+		Protocol: &protocol,
+		Publish:  func(*idc.KeyWriter) {},
+		Negotiate: func(*idc.KeyReader) (int, error) {
+			return 0, nil
+		},
 	}
 	front := idc.NewFront(d, "fuzz", spec)
-	f.Cleanup(func() { front.Close() })
+	f.Cleanup(func() {
+		front.Close()
+	})
 	f.Add(make([]byte, 336))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		x, err := front.Begin(t.Context(), nil, 0, 0)

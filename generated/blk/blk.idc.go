@@ -108,6 +108,13 @@ const (
 	DiskInfoReadonly  DiskInfo = 1 << 2
 )
 
+// The layouts of the ring, numbered as in protocol.ABIs.
+const (
+	abiX8664 = iota
+	abiX8632
+	abiARM
+)
+
 // BackKeys is what a back end publishes. The runtime adds what it needs for rings.
 type BackKeys struct {
 	// The most segments of an indirect request; absent where the back knows none. 0 stands for 256, which is also the most; 11 or less for none, and isn't published.
@@ -177,7 +184,9 @@ type FrontKeys struct {
 }
 
 // Option has a front end publish k.
-func (k FrontKeys) Option() idc.Option { return idc.Publish(k.publish) }
+func (k FrontKeys) Option() idc.Option {
+	return idc.Publish(k.publish)
+}
 
 func (k FrontKeys) publish(w *idc.KeyWriter) {
 	w.Bool("feature-large-sector-size", k.FeatureLargeSectorSize)
@@ -188,13 +197,6 @@ func readFrontKeys(r *idc.KeyReader) (k FrontKeys) {
 	k.FeatureLargeSectorSize = r.Bool("feature-large-sector-size", false)
 	return k
 }
-
-// The layouts of the ring, numbered as in protocol.ABIs.
-const (
-	abiX8664 = iota
-	abiX8632
-	abiARM
-)
 
 var protocol = idc.Protocol{
 	Name:   "blk",
@@ -221,191 +223,6 @@ var protocol = idc.Protocol{
 	Alignment:   512,
 }
 
-// request is a request whose segments are in the slot.
-type request struct {
-	operation    Operation
-	nrSegments   uint8
-	handle       uint16
-	id           uint64
-	sectorNumber Sectors
-}
-
-// requestSize is in bytes.
-var requestSize = [...]int{abiX8664: 112, abiX8632: 108, abiARM: 112}
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *request) put(b []byte, abi int) {
-	_ = b[107]
-	b[0] = uint8(m.operation)
-	b[1] = m.nrSegments
-	binary.LittleEndian.PutUint16(b[2:], m.handle)
-	if abi == abiX8632 {
-		binary.LittleEndian.PutUint64(b[4:], m.id)
-		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
-	} else {
-		_ = b[111]
-		binary.LittleEndian.PutUint64(b[8:], m.id)
-		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
-	}
-}
-
-// get decodes b, which is large enough and private.
-func (m *request) get(b []byte, abi int) {
-	_ = b[107]
-	m.operation = Operation(b[0])
-	m.nrSegments = b[1]
-	m.handle = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX8632 {
-		m.id = binary.LittleEndian.Uint64(b[4:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
-	} else {
-		_ = b[111]
-		m.id = binary.LittleEndian.Uint64(b[8:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
-	}
-}
-
-// requestSeg is where seg is.
-func requestSeg(b []byte, abi int) []byte {
-	if abi == abiX8632 {
-		return b[20:108]
-	}
-	return b[24:112]
-}
-
-// requestDiscard is a request to forget a range of the disk.
-type requestDiscard struct {
-	operation    Operation
-	flag         DiscardFlags
-	handle       uint16
-	id           uint64
-	sectorNumber Sectors
-	nrSectors    Sectors
-}
-
-// requestDiscardSize is in bytes.
-var requestDiscardSize = [...]int{abiX8664: 32, abiX8632: 28, abiARM: 32}
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *requestDiscard) put(b []byte, abi int) {
-	_ = b[27]
-	b[0] = uint8(m.operation)
-	b[1] = uint8(m.flag)
-	binary.LittleEndian.PutUint16(b[2:], m.handle)
-	if abi == abiX8632 {
-		binary.LittleEndian.PutUint64(b[4:], m.id)
-		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
-		binary.LittleEndian.PutUint64(b[20:], uint64(m.nrSectors))
-	} else {
-		_ = b[31]
-		binary.LittleEndian.PutUint64(b[8:], m.id)
-		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
-		binary.LittleEndian.PutUint64(b[24:], uint64(m.nrSectors))
-	}
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *requestDiscard) get(b []byte, abi int) (ok bool) {
-	ok = true
-	_ = b[27]
-	m.operation = Operation(b[0])
-	m.flag = DiscardFlags(b[1])
-	ok = ok && m.flag&^0x1 == 0
-	m.handle = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX8632 {
-		m.id = binary.LittleEndian.Uint64(b[4:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
-		m.nrSectors = Sectors(binary.LittleEndian.Uint64(b[20:]))
-	} else {
-		_ = b[31]
-		m.id = binary.LittleEndian.Uint64(b[8:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
-		m.nrSectors = Sectors(binary.LittleEndian.Uint64(b[24:]))
-	}
-	return ok
-}
-
-// requestIndirect is a request whose segments are in pages of their own.
-type requestIndirect struct {
-	operation    Operation
-	indirectOp   Operation
-	nrSegments   uint16
-	id           uint64
-	sectorNumber Sectors
-	handle       uint16
-}
-
-// requestIndirectSize is in bytes.
-const requestIndirectSize = 64
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *requestIndirect) put(b []byte, abi int) {
-	_ = b[63]
-	b[0] = uint8(m.operation)
-	b[1] = uint8(m.indirectOp)
-	binary.LittleEndian.PutUint16(b[2:], m.nrSegments)
-	if abi == abiX8632 {
-		binary.LittleEndian.PutUint64(b[4:], m.id)
-		binary.LittleEndian.PutUint64(b[12:], uint64(m.sectorNumber))
-		binary.LittleEndian.PutUint16(b[20:], m.handle)
-	} else {
-		binary.LittleEndian.PutUint64(b[8:], m.id)
-		binary.LittleEndian.PutUint64(b[16:], uint64(m.sectorNumber))
-		binary.LittleEndian.PutUint16(b[24:], m.handle)
-	}
-}
-
-// get decodes b, which is large enough and private.
-func (m *requestIndirect) get(b []byte, abi int) {
-	_ = b[63]
-	m.operation = Operation(b[0])
-	m.indirectOp = Operation(b[1])
-	m.nrSegments = binary.LittleEndian.Uint16(b[2:])
-	if abi == abiX8632 {
-		m.id = binary.LittleEndian.Uint64(b[4:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
-		m.handle = binary.LittleEndian.Uint16(b[20:])
-	} else {
-		m.id = binary.LittleEndian.Uint64(b[8:])
-		m.sectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
-		m.handle = binary.LittleEndian.Uint16(b[24:])
-	}
-}
-
-// requestIndirectIndirectGrefs is where indirect_grefs is.
-func requestIndirectIndirectGrefs(b []byte, abi int) []byte {
-	if abi == abiX8632 {
-		return b[24:56]
-	}
-	return b[28:60]
-}
-
-// response is the answer to any request.
-type response struct {
-	id        uint64
-	operation Operation
-	status    Status
-}
-
-// responseSize is in bytes.
-var responseSize = [...]int{abiX8664: 16, abiX8632: 12, abiARM: 16}
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[11]
-	binary.LittleEndian.PutUint64(b[0:], m.id)
-	b[8] = uint8(m.operation)
-	binary.LittleEndian.PutUint16(b[10:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[11]
-	m.id = binary.LittleEndian.Uint64(b[0:])
-	m.operation = Operation(b[8])
-	m.status = Status(binary.LittleEndian.Uint16(b[10:]))
-}
-
 // putSegments encodes segs into b, 8 bytes each.
 func putSegments(b []byte, segs []idc.Segment) {
 	for _, s := range segs {
@@ -424,12 +241,11 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 		return false
 	}
 	for ; n > 0; n-- {
-		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:]))}
-		first, last := uint32(b[4]), uint32(b[5])
-		if first > last || last >= 4096/512 {
+		first, last := uint64(b[4]), uint64(b[5])
+		if first > last || last >= 8 {
 			return false
 		}
-		s.Offset, s.Length = first*512, (last-first+1)*512
+		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:])), Offset: uint32(first * 512), Length: uint32((last - first + 1) * 512)}
 		if r.AddSegment(s) != nil {
 			return false
 		}
@@ -438,10 +254,7 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 	return true
 }
 
-// segmentsPerPage is how many segments a page of them holds.
-const segmentsPerPage = 512
-
-// putSegmentPages encodes segs into the pages that t has for them, and the
+// putSegmentPages encodes segs into the pages that t has for them, 512 in each, and the
 // references of these pages into grefs.
 func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	const some = 64
@@ -449,8 +262,8 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	for i := 0; len(segs) > 0; i++ {
 		page, ref := t.SegmentPage(i)
 		binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-		for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
-			n := min(len(segs), some, segmentsPerPage-at)
+		for at := 0; at < 512 && len(segs) > 0; at += some {
+			n := min(len(segs), some, 512-at)
 			putSegments(b[:], segs[:n])
 			page.CopyIn(8*at, b[:8*n])
 			segs = segs[n:]
@@ -461,11 +274,11 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 // takeSegmentPages is takeSegments for segments in pages of their own. Each page is
 // copied before it is looked at.
 func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	if n > segmentsPerPage*(len(grefs)/4) {
+	if n > 512*(len(grefs)/4) {
 		return false
 	}
 	for n > 0 {
-		some := min(n, segmentsPerPage)
+		some := min(n, 512)
 		b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*some)
 		if err != nil || !takeSegments(r, b, some) {
 			return false
@@ -474,6 +287,15 @@ func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
 	}
 	return true
 }
+
+// sizeOfRequest is in bytes.
+var sizeOfRequest = [...]int{abiX8664: 112, abiX8632: 108, abiARM: 112}
+
+// sizeOfRequestDiscard is in bytes.
+var sizeOfRequestDiscard = [...]int{abiX8664: 32, abiX8632: 28, abiARM: 32}
+
+// sizeOfResponse is in bytes.
+var sizeOfResponse = [...]int{abiX8664: 16, abiX8632: 12, abiARM: 16}
 
 // Front is a front end of blk: the user of a device. Its methods may be called by
 // any number of goroutines at once. Arguments that are slices are lent from the call
@@ -485,11 +307,11 @@ type Front struct {
 	slots []frontSlot              // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeReadFn, doneReadFn                 func(*idc.Txn)
-	encodeWriteFn, doneWriteFn               func(*idc.Txn)
-	encodeWriteBarrierFn, doneWriteBarrierFn func(*idc.Txn)
-	encodeFlushFn, doneFlushFn               func(*idc.Txn)
-	encodeDiscardFn, doneDiscardFn           func(*idc.Txn)
+	encoderRead, finisherRead                 func(*idc.Txn)
+	encoderWrite, finisherWrite               func(*idc.Txn)
+	encoderWriteBarrier, finisherWriteBarrier func(*idc.Txn)
+	encoderFlush, finisherFlush               func(*idc.Txn)
+	encoderDiscard, finisherDiscard           func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -504,11 +326,11 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeReadFn, f.doneReadFn = f.encodeRead, f.doneRead
-	f.encodeWriteFn, f.doneWriteFn = f.encodeWrite, f.doneWrite
-	f.encodeWriteBarrierFn, f.doneWriteBarrierFn = f.encodeWriteBarrier, f.doneWriteBarrier
-	f.encodeFlushFn, f.doneFlushFn = f.encodeFlush, f.doneFlush
-	f.encodeDiscardFn, f.doneDiscardFn = f.encodeDiscard, f.doneDiscard
+	f.encoderRead, f.finisherRead = f.encodeRead, f.doneRead
+	f.encoderWrite, f.finisherWrite = f.encodeWrite, f.doneWrite
+	f.encoderWriteBarrier, f.finisherWriteBarrier = f.encodeWriteBarrier, f.doneWriteBarrier
+	f.encoderFlush, f.finisherFlush = f.encodeFlush, f.doneFlush
+	f.encoderDiscard, f.finisherDiscard = f.encodeDiscard, f.doneDiscard
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -526,14 +348,20 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 // Back returns what the back end published last, on this connection or an earlier one.
 func (f *Front) Back() BackKeys {
@@ -545,12 +373,16 @@ func (f *Front) Back() BackKeys {
 
 // Alloc returns memory that is shared with the back end, so that bulk data in it
 // needn't be copied.
-func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
+func (f *Front) Alloc(bytes int) (*idc.Buffer, error) {
+	return f.end.Alloc(bytes)
+}
 
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
+func (f *Front) MaxBulk() int {
+	return f.end.MaxSegments() * 4096
+}
 
 func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 	k := readBackKeys(r)
@@ -558,7 +390,9 @@ func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 		return 0, err
 	}
 	f.back.Store(&k)
-	return max(11, int(min(k.FeatureMaxIndirectSegments, 256))), nil
+	n := 11
+	n = max(n, int(min(k.FeatureMaxIndirectSegments, 256)))
+	return n, nil
 }
 
 // refresh takes up what the back end published anew while connected.
@@ -589,15 +423,15 @@ func (f *Front) offers(ctx context.Context) (*BackKeys, error) {
 // The length of data is a multiple of 512 bytes; it may take several requests, of which the first that fails is the last.
 func (f *Front) Read(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	if len(data)%512 != 0 {
-		return StatusError, ragged(len(data))
+		return StatusError, ragged(len(data), 512)
 	}
 	for len(data) > 0 {
-		n, err := f.end.Carry(ctx, data, 256)
+		n, err := f.end.Carry(ctx, data, f.roomRead())
 		if err != nil {
 			return StatusError, err
 		}
-		status, err := f.read(ctx, sectorNumber, data[:n])
-		if errors.Is(err, idc.ErrTooLong) {
+		status, err := f.onceRead(ctx, sectorNumber, data[:n])
+		if errors.Is(err, idc.ErrTooLong) && n > 512 {
 			continue // after a reconnect to a back end that takes less at once
 		}
 		if err != nil || status != StatusOkay {
@@ -609,13 +443,13 @@ func (f *Front) Read(ctx context.Context, sectorNumber Sectors, data []byte) (St
 	return StatusOkay, nil
 }
 
-// read is one request of Read.
-func (f *Front) read(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
+// onceRead is one request of Read.
+func (f *Front) onceRead(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	t, err := f.beginRead(ctx, sectorNumber, data)
 	if err != nil {
 		return StatusError, err
 	}
-	if err := t.Run(ctx, f.encodeReadFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderRead, true); err != nil {
 		return StatusError, err
 	}
 	return f.finishRead(t)
@@ -625,20 +459,31 @@ func (f *Front) read(ctx context.Context, sectorNumber Sectors, data []byte) (St
 // returns nil, done is called once, which must not block.
 // One request must carry all of data: see MaxBulk.
 func (f *Front) ReadAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
-	if len(data)%512 != 0 {
-		return ragged(len(data))
-	}
 	t, err := f.beginRead(ctx, sectorNumber, data)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeReadFn, f.doneReadFn, true)
+	t.Start(f.encoderRead, f.finisherRead, true)
 	return nil
 }
 
+// roomRead is how many pieces of pages one request carries; before the first connection, the most.
+func (f *Front) roomRead() int {
+	k := f.back.Load()
+	if k == nil {
+		return 256
+	}
+	room := 11
+	room = max(room, int(min(k.FeatureMaxIndirectSegments, 256)))
+	return room
+}
+
 func (f *Front) beginRead(ctx context.Context, sectorNumber Sectors, data []byte) (*idc.Txn, error) {
-	t, err := f.end.Begin(ctx, data, idc.Out, 256)
+	if len(data)%512 != 0 {
+		return nil, ragged(len(data), 512)
+	}
+	t, err := f.end.Begin(ctx, data, idc.Out, f.roomRead())
 	if err != nil {
 		return nil, err
 	}
@@ -648,13 +493,17 @@ func (f *Front) beginRead(ctx context.Context, sectorNumber Sectors, data []byte
 }
 
 func (f *Front) finishRead(t *idc.Txn) (Status, error) {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
 	t.End()
-	if m.operation != OperationRead {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	if echo != OperationRead {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
 	}
-	return m.status, nil
+	return status, nil
 }
 
 func (f *Front) doneRead(t *idc.Txn) {
@@ -673,17 +522,42 @@ func (f *Front) encodeRead(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	abi := t.ABI()
 	segs := t.Segments()
+	k := f.back.Load() // known, since there is a connection
 	if len(segs) <= 11 {
-		m := request{operation: OperationRead, nrSegments: uint8(len(segs)), handle: uint16(t.Device()), id: t.ID(), sectorNumber: s.sectorNumber}
-		b := t.Request(requestSize[abi])
-		m.put(b, abi)
-		putSegments(requestSeg(b, abi), segs)
+		b := t.Request(sizeOfRequest[abi])
+		_ = b[107]
+		binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+		b[1] = uint8(len(segs))
+		if abi == abiX8632 {
+			binary.LittleEndian.PutUint64(b[4:], t.ID())
+			binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+			putSegments(b[20:108], segs)
+		} else {
+			binary.LittleEndian.PutUint64(b[8:], t.ID())
+			binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+			putSegments(b[24:112], segs)
+		}
 		return
 	}
-	m := requestIndirect{operation: OperationIndirect, indirectOp: OperationRead, nrSegments: uint16(len(segs)), id: t.ID(), sectorNumber: s.sectorNumber, handle: uint16(t.Device())}
-	b := t.Request(requestIndirectSize)
-	m.put(b, abi)
-	putSegmentPages(t, requestIndirectIndirectGrefs(b, abi), segs)
+	if len(segs) <= int(min(k.FeatureMaxIndirectSegments, 256)) {
+		b := t.Request(64)
+		_ = b[63]
+		b[0] = uint8(OperationIndirect)
+		binary.LittleEndian.PutUint16(b[2:], uint16(len(segs)))
+		if abi == abiX8632 {
+			binary.LittleEndian.PutUint64(b[4:], t.ID())
+			binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+			binary.LittleEndian.PutUint16(b[20:], uint16(t.Device()))
+			putSegmentPages(t, b[24:56], segs)
+		} else {
+			binary.LittleEndian.PutUint64(b[8:], t.ID())
+			binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+			binary.LittleEndian.PutUint16(b[24:], uint16(t.Device()))
+			putSegmentPages(t, b[28:60], segs)
+		}
+		return
+	}
+	t.Reject(idc.ErrTooLong) // after a reconnect to a back end that takes less at once
 }
 
 // Write writes data to the sectors from `sector_number` on. It is durable only after a flush.
@@ -692,15 +566,15 @@ func (f *Front) encodeRead(t *idc.Txn) {
 // The length of data is a multiple of 512 bytes; it may take several requests, of which the first that fails is the last.
 func (f *Front) Write(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	if len(data)%512 != 0 {
-		return StatusError, ragged(len(data))
+		return StatusError, ragged(len(data), 512)
 	}
 	for len(data) > 0 {
-		n, err := f.end.Carry(ctx, data, 256)
+		n, err := f.end.Carry(ctx, data, f.roomWrite())
 		if err != nil {
 			return StatusError, err
 		}
-		status, err := f.write(ctx, sectorNumber, data[:n])
-		if errors.Is(err, idc.ErrTooLong) {
+		status, err := f.onceWrite(ctx, sectorNumber, data[:n])
+		if errors.Is(err, idc.ErrTooLong) && n > 512 {
 			continue // after a reconnect to a back end that takes less at once
 		}
 		if err != nil || status != StatusOkay {
@@ -712,13 +586,13 @@ func (f *Front) Write(ctx context.Context, sectorNumber Sectors, data []byte) (S
 	return StatusOkay, nil
 }
 
-// write is one request of Write.
-func (f *Front) write(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
+// onceWrite is one request of Write.
+func (f *Front) onceWrite(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
 	t, err := f.beginWrite(ctx, sectorNumber, data)
 	if err != nil {
 		return StatusError, err
 	}
-	if err := t.Run(ctx, f.encodeWriteFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderWrite, true); err != nil {
 		return StatusError, err
 	}
 	return f.finishWrite(t)
@@ -728,20 +602,31 @@ func (f *Front) write(ctx context.Context, sectorNumber Sectors, data []byte) (S
 // returns nil, done is called once, which must not block.
 // One request must carry all of data: see MaxBulk.
 func (f *Front) WriteAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
-	if len(data)%512 != 0 {
-		return ragged(len(data))
-	}
 	t, err := f.beginWrite(ctx, sectorNumber, data)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeWriteFn, f.doneWriteFn, true)
+	t.Start(f.encoderWrite, f.finisherWrite, true)
 	return nil
 }
 
+// roomWrite is how many pieces of pages one request carries; before the first connection, the most.
+func (f *Front) roomWrite() int {
+	k := f.back.Load()
+	if k == nil {
+		return 256
+	}
+	room := 11
+	room = max(room, int(min(k.FeatureMaxIndirectSegments, 256)))
+	return room
+}
+
 func (f *Front) beginWrite(ctx context.Context, sectorNumber Sectors, data []byte) (*idc.Txn, error) {
-	t, err := f.end.Begin(ctx, data, idc.In, 256)
+	if len(data)%512 != 0 {
+		return nil, ragged(len(data), 512)
+	}
+	t, err := f.end.Begin(ctx, data, idc.In, f.roomWrite())
 	if err != nil {
 		return nil, err
 	}
@@ -751,13 +636,17 @@ func (f *Front) beginWrite(ctx context.Context, sectorNumber Sectors, data []byt
 }
 
 func (f *Front) finishWrite(t *idc.Txn) (Status, error) {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
 	t.End()
-	if m.operation != OperationWrite {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	if echo != OperationWrite {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
 	}
-	return m.status, nil
+	return status, nil
 }
 
 func (f *Front) doneWrite(t *idc.Txn) {
@@ -776,17 +665,44 @@ func (f *Front) encodeWrite(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	abi := t.ABI()
 	segs := t.Segments()
+	k := f.back.Load() // known, since there is a connection
 	if len(segs) <= 11 {
-		m := request{operation: OperationWrite, nrSegments: uint8(len(segs)), handle: uint16(t.Device()), id: t.ID(), sectorNumber: s.sectorNumber}
-		b := t.Request(requestSize[abi])
-		m.put(b, abi)
-		putSegments(requestSeg(b, abi), segs)
+		b := t.Request(sizeOfRequest[abi])
+		_ = b[107]
+		b[0] = uint8(OperationWrite)
+		binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+		b[1] = uint8(len(segs))
+		if abi == abiX8632 {
+			binary.LittleEndian.PutUint64(b[4:], t.ID())
+			binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+			putSegments(b[20:108], segs)
+		} else {
+			binary.LittleEndian.PutUint64(b[8:], t.ID())
+			binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+			putSegments(b[24:112], segs)
+		}
 		return
 	}
-	m := requestIndirect{operation: OperationIndirect, indirectOp: OperationWrite, nrSegments: uint16(len(segs)), id: t.ID(), sectorNumber: s.sectorNumber, handle: uint16(t.Device())}
-	b := t.Request(requestIndirectSize)
-	m.put(b, abi)
-	putSegmentPages(t, requestIndirectIndirectGrefs(b, abi), segs)
+	if len(segs) <= int(min(k.FeatureMaxIndirectSegments, 256)) {
+		b := t.Request(64)
+		_ = b[63]
+		b[0] = uint8(OperationIndirect)
+		b[1] = uint8(OperationWrite)
+		binary.LittleEndian.PutUint16(b[2:], uint16(len(segs)))
+		if abi == abiX8632 {
+			binary.LittleEndian.PutUint64(b[4:], t.ID())
+			binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+			binary.LittleEndian.PutUint16(b[20:], uint16(t.Device()))
+			putSegmentPages(t, b[24:56], segs)
+		} else {
+			binary.LittleEndian.PutUint64(b[8:], t.ID())
+			binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+			binary.LittleEndian.PutUint16(b[24:], uint16(t.Device()))
+			putSegmentPages(t, b[28:60], segs)
+		}
+		return
+	}
+	t.Reject(idc.ErrTooLong) // after a reconnect to a back end that takes less at once
 }
 
 // WriteBarrier writes like write, after all writes that were issued before it and before all that are issued after it. All
@@ -796,9 +712,6 @@ func (f *Front) encodeWrite(t *idc.Txn) {
 // The length of data is a multiple of 512 bytes.
 // Where the back end doesn't publish feature-barrier it ends with StatusEopnotsupp, unsent.
 func (f *Front) WriteBarrier(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
-	if len(data)%512 != 0 {
-		return StatusError, ragged(len(data))
-	}
 	if k, err := f.offers(ctx); err != nil {
 		return StatusError, err
 	} else if !k.FeatureBarrier {
@@ -808,7 +721,7 @@ func (f *Front) WriteBarrier(ctx context.Context, sectorNumber Sectors, data []b
 	if err != nil {
 		return StatusError, err
 	}
-	if err := t.Run(ctx, f.encodeWriteBarrierFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderWriteBarrier, true); err != nil {
 		return StatusError, err
 	}
 	return f.finishWriteBarrier(t)
@@ -817,9 +730,6 @@ func (f *Front) WriteBarrier(ctx context.Context, sectorNumber Sectors, data []b
 // WriteBarrierAsync is WriteBarrier for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) WriteBarrierAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
-	if len(data)%512 != 0 {
-		return ragged(len(data))
-	}
 	if k, err := f.offers(ctx); err != nil {
 		return err
 	} else if !k.FeatureBarrier {
@@ -831,11 +741,14 @@ func (f *Front) WriteBarrierAsync(ctx context.Context, sectorNumber Sectors, dat
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeWriteBarrierFn, f.doneWriteBarrierFn, true)
+	t.Start(f.encoderWriteBarrier, f.finisherWriteBarrier, true)
 	return nil
 }
 
 func (f *Front) beginWriteBarrier(ctx context.Context, sectorNumber Sectors, data []byte) (*idc.Txn, error) {
+	if len(data)%512 != 0 {
+		return nil, ragged(len(data), 512)
+	}
 	t, err := f.end.Begin(ctx, data, idc.In, 11)
 	if err != nil {
 		return nil, err
@@ -846,13 +759,17 @@ func (f *Front) beginWriteBarrier(ctx context.Context, sectorNumber Sectors, dat
 }
 
 func (f *Front) finishWriteBarrier(t *idc.Txn) (Status, error) {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
 	t.End()
-	if m.operation != OperationWriteBarrier {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	if echo != OperationWriteBarrier {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
 	}
-	return m.status, nil
+	return status, nil
 }
 
 func (f *Front) doneWriteBarrier(t *idc.Txn) {
@@ -871,10 +788,20 @@ func (f *Front) encodeWriteBarrier(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	abi := t.ABI()
 	segs := t.Segments()
-	m := request{operation: OperationWriteBarrier, nrSegments: uint8(len(segs)), handle: uint16(t.Device()), id: t.ID(), sectorNumber: s.sectorNumber}
-	b := t.Request(requestSize[abi])
-	m.put(b, abi)
-	putSegments(requestSeg(b, abi), segs)
+	b := t.Request(sizeOfRequest[abi])
+	_ = b[107]
+	b[0] = uint8(OperationWriteBarrier)
+	binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+	b[1] = uint8(len(segs))
+	if abi == abiX8632 {
+		binary.LittleEndian.PutUint64(b[4:], t.ID())
+		binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+		putSegments(b[20:108], segs)
+	} else {
+		binary.LittleEndian.PutUint64(b[8:], t.ID())
+		binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+		putSegments(b[24:112], segs)
+	}
 }
 
 // Flush makes everything durable whose write was answered before the flush was issued. Segments that come with one are
@@ -892,7 +819,7 @@ func (f *Front) Flush(ctx context.Context) (Status, error) {
 	if err != nil {
 		return StatusError, err
 	}
-	if err := t.Run(ctx, f.encodeFlushFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderFlush, true); err != nil {
 		return StatusError, err
 	}
 	return f.finishFlush(t)
@@ -912,7 +839,7 @@ func (f *Front) FlushAsync(ctx context.Context, done func(Status, error)) error 
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeFlushFn, f.doneFlushFn, true)
+	t.Start(f.encoderFlush, f.finisherFlush, true)
 	return nil
 }
 
@@ -921,13 +848,17 @@ func (f *Front) beginFlush(ctx context.Context) (*idc.Txn, error) {
 }
 
 func (f *Front) finishFlush(t *idc.Txn) (Status, error) {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
 	t.End()
-	if m.operation != OperationFlushDiskcache {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	if echo != OperationFlushDiskcache {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
 	}
-	return m.status, nil
+	return status, nil
 }
 
 func (f *Front) doneFlush(t *idc.Txn) {
@@ -944,8 +875,15 @@ func (f *Front) doneFlush(t *idc.Txn) {
 
 func (f *Front) encodeFlush(t *idc.Txn) {
 	abi := t.ABI()
-	m := request{operation: OperationFlushDiskcache, handle: uint16(t.Device()), id: t.ID()}
-	m.put(t.Request(requestSize[abi]), abi)
+	b := t.Request(sizeOfRequest[abi])
+	_ = b[107]
+	b[0] = uint8(OperationFlushDiskcache)
+	binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+	if abi == abiX8632 {
+		binary.LittleEndian.PutUint64(b[4:], t.ID())
+	} else {
+		binary.LittleEndian.PutUint64(b[8:], t.ID())
+	}
 }
 
 // Discard tells that nr_sectors from `sector_number` on are not needed any more. What they read as afterwards is undefined.
@@ -962,7 +900,7 @@ func (f *Front) Discard(ctx context.Context, sectorNumber Sectors, nrSectors Sec
 	if err != nil {
 		return StatusError, err
 	}
-	if err := t.Run(ctx, f.encodeDiscardFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderDiscard, true); err != nil {
 		return StatusError, err
 	}
 	return f.finishDiscard(t)
@@ -982,7 +920,7 @@ func (f *Front) DiscardAsync(ctx context.Context, sectorNumber Sectors, nrSector
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeDiscardFn, f.doneDiscardFn, true)
+	t.Start(f.encoderDiscard, f.finisherDiscard, true)
 	return nil
 }
 
@@ -999,13 +937,17 @@ func (f *Front) beginDiscard(ctx context.Context, sectorNumber Sectors, nrSector
 }
 
 func (f *Front) finishDiscard(t *idc.Txn) (Status, error) {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
 	t.End()
-	if m.operation != OperationDiscard {
-		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(m.operation)}
+	if echo != OperationDiscard {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
 	}
-	return m.status, nil
+	return status, nil
 }
 
 func (f *Front) doneDiscard(t *idc.Txn) {
@@ -1023,13 +965,25 @@ func (f *Front) doneDiscard(t *idc.Txn) {
 func (f *Front) encodeDiscard(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	abi := t.ABI()
-	m := requestDiscard{operation: OperationDiscard, flag: s.flag, handle: uint16(t.Device()), id: t.ID(), sectorNumber: s.sectorNumber, nrSectors: s.nrSectors}
-	m.put(t.Request(requestDiscardSize[abi]), abi)
+	b := t.Request(sizeOfRequestDiscard[abi])
+	_ = b[27]
+	b[0] = uint8(OperationDiscard)
+	b[1] = uint8(s.flag)
+	binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+	if abi == abiX8632 {
+		binary.LittleEndian.PutUint64(b[4:], t.ID())
+		binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+		binary.LittleEndian.PutUint64(b[20:], uint64(s.nrSectors))
+	} else {
+		binary.LittleEndian.PutUint64(b[8:], t.ID())
+		binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+		binary.LittleEndian.PutUint64(b[24:], uint64(s.nrSectors))
+	}
 }
 
 // ragged is the error for bulk data that isn't made of whole pieces.
-func ragged(n int) error {
-	return fmt.Errorf("blk: %d bytes of bulk data: the length must be a multiple of 512", n)
+func ragged(n int, piece int) error {
+	return fmt.Errorf("blk: %d bytes of bulk data: the length must be a multiple of %d", n, piece)
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -1121,31 +1075,33 @@ func (s *server) set(keys BackKeys) {
 	s.keys.Store(&keys)
 }
 
-func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
+func (s *server) publish(w *idc.KeyWriter) {
+	s.keys.Load().publish(w)
+}
 
 // handle serves one request.
 func (s *server) handle(r *idc.Request) {
 	b := r.Slot()
 	switch Operation(b[0]) {
 	case OperationRead:
-		s.readDirect(r)
+		s.serveRead(r)
 	case OperationIndirect:
 		switch Operation(b[1]) {
 		case OperationRead:
-			s.readIndirect(r)
+			s.serveReadAs(r)
 		case OperationWrite:
-			s.writeIndirect(r)
+			s.serveWriteAs(r)
 		default:
 			unknown(r)
 		}
 	case OperationWrite:
-		s.writeDirect(r)
+		s.serveWrite(r)
 	case OperationWriteBarrier:
-		s.writeBarrier(r)
+		s.serveWriteBarrier(r)
 	case OperationFlushDiskcache:
-		s.flush(r)
+		s.serveFlush(r)
 	case OperationDiscard:
-		s.discard(r)
+		s.serveDiscard(r)
 	default:
 		unknown(r)
 	}
@@ -1154,118 +1110,266 @@ func (s *server) handle(r *idc.Request) {
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
 	abi := r.ABI()
-	var m request
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusEopnotsupp}
-	rsp.put(r.Respond(responseSize[abi]))
+	b := r.Slot()
+	_ = b[107]
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusEopnotsupp
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) readDirect(r *idc.Request) {
+func (s *server) serveRead(r *idc.Request) {
 	abi := r.ABI()
-	var m request
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusError}
-	if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
+	b := r.Slot()
+	_ = b[107]
+	var req ReadRequest
+	var list []byte
+	var n int
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[20:108], int(b[1])
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[24:112], int(b[1])
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
+	if n > 0 && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil {
-			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
+			status = s.back.Read(r.Context(), req, data)
 			if data.Deliver() != nil {
-				rsp.status = StatusError // the front end can't have it
+				status = StatusError // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) readIndirect(r *idc.Request) {
+func (s *server) serveReadAs(r *idc.Request) {
 	abi := r.ABI()
-	var m requestIndirect
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: OperationRead, status: StatusError}
-	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.Load().FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
+	b := r.Slot()
+	_ = b[63]
+	var req ReadRequest
+	var list []byte
+	var n int
+	var id uint64
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[24:56], int(binary.LittleEndian.Uint16(b[2:]))
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[28:60], int(binary.LittleEndian.Uint16(b[2:]))
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
+	if n > 0 && n <= int(min(s.keys.Load().FeatureMaxIndirectSegments, 256)) && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil {
-			rsp.status = s.back.Read(r.Context(), ReadRequest{SectorNumber: m.sectorNumber}, data)
+			status = s.back.Read(r.Context(), req, data)
 			if data.Deliver() != nil {
-				rsp.status = StatusError // the front end can't have it
+				status = StatusError // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) writeDirect(r *idc.Request) {
+func (s *server) serveWrite(r *idc.Request) {
 	abi := r.ABI()
-	var m request
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusError}
-	if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
+	b := r.Slot()
+	_ = b[107]
+	var req WriteRequest
+	var list []byte
+	var n int
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[20:108], int(b[1])
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[24:112], int(b[1])
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
+	if n > 0 && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil {
-			rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
+			status = s.back.Write(r.Context(), req, data)
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) writeIndirect(r *idc.Request) {
+func (s *server) serveWriteAs(r *idc.Request) {
 	abi := r.ABI()
-	var m requestIndirect
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: OperationWrite, status: StatusError}
-	if m.nrSegments > 0 && uint32(m.nrSegments) <= s.keys.Load().FeatureMaxIndirectSegments && takeSegmentPages(r, requestIndirectIndirectGrefs(r.Slot(), abi), int(m.nrSegments)) {
+	b := r.Slot()
+	_ = b[63]
+	var req WriteRequest
+	var list []byte
+	var n int
+	var id uint64
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[24:56], int(binary.LittleEndian.Uint16(b[2:]))
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[28:60], int(binary.LittleEndian.Uint16(b[2:]))
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
+	if n > 0 && n <= int(min(s.keys.Load().FeatureMaxIndirectSegments, 256)) && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil {
-			rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
+			status = s.back.Write(r.Context(), req, data)
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(OperationWrite)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) writeBarrier(r *idc.Request) {
+func (s *server) serveWriteBarrier(r *idc.Request) {
 	abi := r.ABI()
-	var m request
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusError}
+	b := r.Slot()
+	_ = b[107]
+	var req WriteBarrierRequest
+	var list []byte
+	var n int
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[20:108], int(b[1])
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[24:112], int(b[1])
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
 	switch {
 	case !s.keys.Load().FeatureBarrier:
-		rsp.status = StatusEopnotsupp
-	case takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)):
+		status = StatusEopnotsupp
+	case takeSegments(r, list, n):
 		if data, err := r.Map(idc.In); err == nil {
-			rsp.status = s.back.WriteBarrier(r.Context(), WriteBarrierRequest{SectorNumber: m.sectorNumber}, data)
+			status = s.back.WriteBarrier(r.Context(), req, data)
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) flush(r *idc.Request) {
+func (s *server) serveFlush(r *idc.Request) {
 	abi := r.ABI()
-	var m request
-	m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusError}
+	b := r.Slot()
+	_ = b[107]
+	var req FlushRequest
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
 	switch {
 	case !s.keys.Load().FeatureFlushCache:
-		rsp.status = StatusEopnotsupp
+		status = StatusEopnotsupp
 	default:
-		rsp.status = s.back.Flush(r.Context(), FlushRequest{})
+		status = s.back.Flush(r.Context(), req)
 	}
-	if rsp.status == StatusOkay && m.nrSegments > 0 { // and then Write
-		rsp.status = StatusError
-		if m.nrSegments > 0 && takeSegments(r, requestSeg(r.Slot(), abi), int(m.nrSegments)) {
-			if data, err := r.Map(idc.In); err == nil {
-				rsp.status = s.back.Write(r.Context(), WriteRequest{SectorNumber: m.sectorNumber}, data)
+	// And then Write, if segments came with it.
+	if status == StatusOkay {
+		var req WriteRequest
+		var list []byte
+		var n int
+		if abi == abiX8632 {
+			req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+			list, n = b[20:108], int(b[1])
+		} else {
+			req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+			list, n = b[24:112], int(b[1])
+		}
+		if n > 0 {
+			status = StatusError
+			if n > 0 && takeSegments(r, list, n) {
+				if data, err := r.Map(idc.In); err == nil {
+					status = s.back.Write(r.Context(), req, data)
+				}
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }
 
-func (s *server) discard(r *idc.Request) {
+func (s *server) serveDiscard(r *idc.Request) {
 	abi := r.ABI()
-	var m requestDiscard
-	ok := m.get(r.Slot(), abi)
-	rsp := response{id: m.id, operation: m.operation, status: StatusError}
+	b := r.Slot()
+	_ = b[27]
+	var req DiscardRequest
+	var id uint64
+	var operation Operation
+	ok := true
+	req.Flag = DiscardFlags(b[1])
+	ok = ok && req.Flag&^0x1 == 0
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		req.NrSectors = Sectors(binary.LittleEndian.Uint64(b[20:]))
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		req.NrSectors = Sectors(binary.LittleEndian.Uint64(b[24:]))
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
 	switch {
 	case !s.keys.Load().FeatureDiscard:
-		rsp.status = StatusEopnotsupp
+		status = StatusEopnotsupp
 	case ok:
-		rsp.status = s.back.Discard(r.Context(), DiscardRequest{SectorNumber: m.sectorNumber, NrSectors: m.nrSectors, Flag: m.flag})
+		status = s.back.Discard(r.Context(), req)
 	}
-	rsp.put(r.Respond(responseSize[abi]))
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
 }

@@ -3,7 +3,6 @@
 package blk
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"testing"
@@ -11,54 +10,6 @@ import (
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/idc/idctest"
 )
-
-// FuzzCodec decodes arbitrary bytes, encodes what came out and decodes that.
-func FuzzCodec(f *testing.F) {
-	f.Add(bytes.Repeat([]byte{1}, 112))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		in := make([]byte, 112)
-		copy(in, raw)
-		for abi := range 3 {
-			{
-				var m, again request
-				m.get(in, abi)
-				b := make([]byte, len(in))
-				m.put(b, abi)
-				if again.get(b, abi); m != again {
-					t.Errorf("request became %+v, was %+v", again, m)
-				}
-			}
-			{
-				var m, again requestDiscard
-				if m.get(in, abi) {
-					b := make([]byte, len(in))
-					m.put(b, abi)
-					if !again.get(b, abi) || m != again {
-						t.Errorf("request_discard became %+v, was %+v", again, m)
-					}
-				}
-			}
-			{
-				var m, again requestIndirect
-				m.get(in, abi)
-				b := make([]byte, len(in))
-				m.put(b, abi)
-				if again.get(b, abi); m != again {
-					t.Errorf("request_indirect became %+v, was %+v", again, m)
-				}
-			}
-			{
-				var m, again response
-				m.get(in)
-				b := make([]byte, len(in))
-				m.put(b)
-				if again.get(b); m != again {
-					t.Errorf("response became %+v, was %+v", again, m)
-				}
-			}
-		}
-	})
-}
 
 // nothing is a driver that does nothing.
 type nothing struct{}
@@ -91,14 +42,20 @@ var sample = BackKeys{FeatureBarrier: true, FeatureFlushCache: true, FeatureDisc
 func FuzzBack(f *testing.F) {
 	d, peer := idctest.Pair(f)
 	s := Export(peer, "fuzz", sample, nothing{})
-	f.Cleanup(func() { s.Close() })
+	f.Cleanup(func() {
+		s.Close()
+	})
 	spec := idc.FrontSpec{
-		Protocol:  &protocol,
-		Publish:   func(*idc.KeyWriter) {},
-		Negotiate: func(*idc.KeyReader) (int, error) { return 256, nil },
+		Protocol: &protocol,
+		Publish:  FrontKeys{FeatureLargeSectorSize: true}.publish,
+		Negotiate: func(*idc.KeyReader) (int, error) {
+			return 256, nil
+		},
 	}
 	front := idc.NewFront(d, "fuzz", spec, idc.SpeakABI("x86_64-abi"))
-	f.Cleanup(func() { front.Close() })
+	f.Cleanup(func() {
+		front.Close()
+	})
 	f.Add(make([]byte, 112))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		x, err := front.Begin(t.Context(), nil, 0, 0)
@@ -108,7 +65,7 @@ func FuzzBack(f *testing.F) {
 		encode := func(x *idc.Txn) {
 			b := x.Request(112)
 			copy(b, raw)
-			binary.LittleEndian.PutUint64(b[8:], uint64(x.ID()))
+			binary.LittleEndian.PutUint64(b[8:], x.ID())
 		}
 		if err := x.Run(t.Context(), encode, false); err != nil {
 			t.Fatal("the back end gave up: ", err)

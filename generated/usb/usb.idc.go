@@ -166,7 +166,9 @@ const (
 )
 
 // Port is from 1 to `num-ports`.
-func (v Pipe) Port() uint8 { return uint8(v & 0x1f) }
+func (v Pipe) Port() uint8 {
+	return uint8(v & 0x1f)
+}
 
 // WithPort returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Pipe) WithPort(x uint8) Pipe {
@@ -174,7 +176,9 @@ func (v Pipe) WithPort(x uint8) Pipe {
 }
 
 // Device is the device's address on the bus.
-func (v Pipe) Device() uint8 { return uint8(v >> 8 & 0x7f) }
+func (v Pipe) Device() uint8 {
+	return uint8(v >> 8 & 0x7f)
+}
 
 // WithDevice returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Pipe) WithDevice(x uint8) Pipe {
@@ -182,7 +186,9 @@ func (v Pipe) WithDevice(x uint8) Pipe {
 }
 
 // Endpoint is bits 15 to 18.
-func (v Pipe) Endpoint() uint8 { return uint8(v >> 15 & 0xf) }
+func (v Pipe) Endpoint() uint8 {
+	return uint8(v >> 15 & 0xf)
+}
 
 // WithEndpoint returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Pipe) WithEndpoint(x uint8) Pipe {
@@ -190,7 +196,9 @@ func (v Pipe) WithEndpoint(x uint8) Pipe {
 }
 
 // Type is bits 30 to 31.
-func (v Pipe) Type() Transfer { return Transfer(v >> 30 & 0x3) }
+func (v Pipe) Type() Transfer {
+	return Transfer(v >> 30 & 0x3)
+}
 
 // WithType returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Pipe) WithType(x Transfer) Pipe {
@@ -236,7 +244,7 @@ func (m *RequestSegment) Get(b []byte) {
 type IsocData struct {
 	Interval        Milliseconds
 	StartFrame      Frames
-	NumberOfPackets Packets
+	NumberOfPackets uint16
 	NrFrameDescSegs uint16
 }
 
@@ -248,7 +256,7 @@ func (m *IsocData) Put(b []byte) {
 	_ = b[7]
 	binary.LittleEndian.PutUint16(b[0:], uint16(m.Interval))
 	binary.LittleEndian.PutUint16(b[2:], uint16(m.StartFrame))
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.NumberOfPackets))
+	binary.LittleEndian.PutUint16(b[4:], m.NumberOfPackets)
 	binary.LittleEndian.PutUint16(b[6:], m.NrFrameDescSegs)
 }
 
@@ -257,7 +265,7 @@ func (m *IsocData) Get(b []byte) {
 	_ = b[7]
 	m.Interval = Milliseconds(binary.LittleEndian.Uint16(b[0:]))
 	m.StartFrame = Frames(binary.LittleEndian.Uint16(b[2:]))
-	m.NumberOfPackets = Packets(binary.LittleEndian.Uint16(b[4:]))
+	m.NumberOfPackets = binary.LittleEndian.Uint16(b[4:])
 	m.NrFrameDescSegs = binary.LittleEndian.Uint16(b[6:])
 }
 
@@ -354,7 +362,7 @@ func (m *UrbRequest) Put(b []byte) {
 	binary.LittleEndian.PutUint32(b[4:], uint32(m.Pipe))
 	binary.LittleEndian.PutUint16(b[8:], uint16(m.TransferFlags))
 	binary.LittleEndian.PutUint16(b[10:], m.BufferLength)
-	copy(b[12:], m.U[:])
+	copy(b[12:20], m.U[:])
 	for i := range m.Seg {
 		m.Seg[i].Put(b[20+8*i:])
 	}
@@ -371,7 +379,7 @@ func (m *UrbRequest) Get(b []byte) (ok bool) {
 	m.TransferFlags = TransferFlags(binary.LittleEndian.Uint16(b[8:]))
 	ok = ok && m.TransferFlags&^0x1 == 0
 	m.BufferLength = binary.LittleEndian.Uint16(b[10:])
-	copy(m.U[:], b[12:])
+	copy(m.U[:], b[12:20])
 	for i := range m.Seg {
 		m.Seg[i].Get(b[20+8*i:])
 	}

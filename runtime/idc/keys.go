@@ -161,6 +161,16 @@ func (r *KeyReader) TextIn(name, def string, allowed ...string) string {
 	return v
 }
 
+// Check makes it a fault if a key is there and its value, which was read, isn't good.
+func (r *KeyReader) Check(name string, good bool) {
+	if good {
+		return
+	}
+	if v, ok := r.lookup(name); ok {
+		r.fault(name, v, errors.New("the protocol has no such value"))
+	}
+}
+
 // Require makes the absence of any of these keys a fault.
 func (r *KeyReader) Require(names ...string) {
 	for _, name := range names {

@@ -200,6 +200,11 @@ func (q *Queue) put(t *Txn, l *Link) int {
 		return 0
 	}
 	t.encode(t)
+	if err := t.rejected; err != nil {
+		t.rejected = nil
+		q.end(t, err)
+		return 0
+	}
 	l.Ring.Put(t.slot[:t.used])
 	if l.Fill {
 		l.Ring.ZeroRest(t.used)

@@ -35,6 +35,7 @@ type Txn struct {
 	state     atomic.Uint32
 	wake      chan struct{}
 	err       error
+	rejected  error // why encode couldn't
 	onRing    bool
 	queued    bool
 	over      bool // has its outcome, which may still be on the way
@@ -76,6 +77,10 @@ func (t *Txn) Request(n int) []byte {
 	clear(t.slot[:n])
 	return t.slot[:n]
 }
+
+// Reject makes the encode function's transaction end with err instead of being sent:
+// this peer can't take it. The encode function returns afterwards.
+func (t *Txn) Reject(err error) { t.rejected = err }
 
 // Response is the private copy of the response, valid from the end of the
 // transaction to End.

@@ -42,175 +42,6 @@ var protocol = idc.Protocol{
 	Alignment:   1,
 }
 
-// response is the answer to a request that has no results.
-type response struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-}
-
-// responseSize is in bytes.
-const responseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-}
-
-// sendRequest is what send asks for.
-type sendRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments data has.
-	dataCount uint16
-}
-
-// sendRequestSize is in bytes.
-const sendRequestSize = 80
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *sendRequest) put(b []byte) {
-	_ = b[79]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.dataCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *sendRequest) get(b []byte) {
-	_ = b[79]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.dataCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// sendRequestData is where data is.
-func sendRequestData(b []byte) []byte { return b[12:76] }
-
-// sendRequestIndirect is what send asks for.
-type sendRequestIndirect struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments data has.
-	dataCount uint16
-}
-
-// sendRequestIndirectSize is in bytes.
-const sendRequestIndirectSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *sendRequestIndirect) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.dataCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *sendRequestIndirect) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.dataCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// sendRequestIndirectData is where data is.
-func sendRequestIndirectData(b []byte) []byte { return b[12:16] }
-
-// fetchRequest is what fetch asks for.
-type fetchRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments data has.
-	dataCount uint16
-}
-
-// fetchRequestSize is in bytes.
-const fetchRequestSize = 80
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *fetchRequest) put(b []byte) {
-	_ = b[79]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.dataCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *fetchRequest) get(b []byte) {
-	_ = b[79]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.dataCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// fetchRequestData is where data is.
-func fetchRequestData(b []byte) []byte { return b[12:76] }
-
-// fetchRequestIndirect is what fetch asks for.
-type fetchRequestIndirect struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id uint32
-	// How many segments data has.
-	dataCount uint16
-}
-
-// fetchRequestIndirectSize is in bytes.
-const fetchRequestIndirectSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *fetchRequestIndirect) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], m.dataCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *fetchRequestIndirect) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.dataCount = binary.LittleEndian.Uint16(b[8:])
-}
-
-// fetchRequestIndirectData is where data is.
-func fetchRequestIndirectData(b []byte) []byte { return b[12:16] }
-
 // putSegments encodes segs into b, 8 bytes each.
 func putSegments(b []byte, segs []idc.Segment) {
 	for _, s := range segs {
@@ -229,9 +60,11 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 		return false
 	}
 	for ; n > 0; n-- {
-		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:]))}
-		first, last := uint32(binary.LittleEndian.Uint16(b[4:])), uint32(binary.LittleEndian.Uint16(b[6:]))
-		s.Offset, s.Length = first, last
+		first, last := uint64(binary.LittleEndian.Uint16(b[4:])), uint64(binary.LittleEndian.Uint16(b[6:]))
+		if first >= 4096 || last > 4096 {
+			return false
+		}
+		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:])), Offset: uint32(first), Length: uint32(last)}
 		if r.AddSegment(s) != nil {
 			return false
 		}
@@ -240,10 +73,7 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 	return true
 }
 
-// segmentsPerPage is how many segments a page of them holds.
-const segmentsPerPage = 512
-
-// putSegmentPages encodes segs into the pages that t has for them, and the
+// putSegmentPages encodes segs into the pages that t has for them, 512 in each, and the
 // references of these pages into grefs.
 func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	const some = 64
@@ -251,8 +81,8 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	for i := 0; len(segs) > 0; i++ {
 		page, ref := t.SegmentPage(i)
 		binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-		for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
-			n := min(len(segs), some, segmentsPerPage-at)
+		for at := 0; at < 512 && len(segs) > 0; at += some {
+			n := min(len(segs), some, 512-at)
 			putSegments(b[:], segs[:n])
 			page.CopyIn(8*at, b[:8*n])
 			segs = segs[n:]
@@ -263,11 +93,11 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 // takeSegmentPages is takeSegments for segments in pages of their own. Each page is
 // copied before it is looked at.
 func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	if n > segmentsPerPage*(len(grefs)/4) {
+	if n > 512*(len(grefs)/4) {
 		return false
 	}
 	for n > 0 {
-		some := min(n, segmentsPerPage)
+		some := min(n, 512)
 		b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*some)
 		if err != nil || !takeSegments(r, b, some) {
 			return false
@@ -286,8 +116,8 @@ type Front struct {
 	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeSendFn, doneSendFn   func(*idc.Txn)
-	encodeFetchFn, doneFetchFn func(*idc.Txn)
+	encoderSend, finisherSend   func(*idc.Txn)
+	encoderFetch, finisherFetch func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -299,8 +129,8 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeSendFn, f.doneSendFn = f.encodeSend, f.doneSend
-	f.encodeFetchFn, f.doneFetchFn = f.encodeFetch, f.doneFetch
+	f.encoderSend, f.finisherSend = f.encodeSend, f.doneSend
+	f.encoderFetch, f.finisherFetch = f.encodeFetch, f.doneFetch
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Negotiate: f.negotiate}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -318,23 +148,33 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 // Alloc returns memory that is shared with the back end, so that bulk data in it
 // needn't be copied.
-func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
+func (f *Front) Alloc(bytes int) (*idc.Buffer, error) {
+	return f.end.Alloc(bytes)
+}
 
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
+func (f *Front) MaxBulk() int {
+	return f.end.MaxSegments() * 4096
+}
 
 func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 	return 257, nil
@@ -344,14 +184,11 @@ func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 func (f *Front) Send(ctx context.Context, data []byte) error {
-	if len(data) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginSend(ctx, data)
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, f.encodeSendFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderSend, false); err != nil {
 		return err
 	}
 	return f.finishSend(t)
@@ -360,28 +197,30 @@ func (f *Front) Send(ctx context.Context, data []byte) error {
 // SendAsync is Send for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) SendAsync(ctx context.Context, data []byte, done func(error)) error {
-	if len(data) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginSend(ctx, data)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeSendFn, f.doneSendFn, false)
+	t.Start(f.encoderSend, f.finisherSend, false)
 	return nil
 }
 
 func (f *Front) beginSend(ctx context.Context, data []byte) (*idc.Txn, error) {
+	if len(data) > 1048576 {
+		return nil, idc.ErrTooLong
+	}
 	return f.end.Begin(ctx, data, idc.In, 257)
 }
 
 func (f *Front) finishSend(t *idc.Txn) error {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return m.status
+	if status != idc.Succeeded {
+		return status
 	}
 	return nil
 }
@@ -401,30 +240,32 @@ func (f *Front) doneSend(t *idc.Txn) {
 func (f *Front) encodeSend(t *idc.Txn) {
 	segs := t.Segments()
 	if len(segs) <= 8 {
-		m := sendRequest{operation: operationSend, id: uint32(t.ID()), dataCount: uint16(len(segs))}
-		b := t.Request(sendRequestSize)
-		m.put(b)
-		putSegments(sendRequestData(b), segs)
+		b := t.Request(80)
+		_ = b[79]
+		binary.LittleEndian.PutUint16(b[0:], uint16(operationSend))
+		binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+		binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+		putSegments(b[12:76], segs)
 		return
 	}
-	m := sendRequestIndirect{operation: operationSend, form: 1, id: uint32(t.ID()), dataCount: uint16(len(segs))}
-	b := t.Request(sendRequestIndirectSize)
-	m.put(b)
-	putSegmentPages(t, sendRequestIndirectData(b), segs)
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationSend))
+	binary.LittleEndian.PutUint16(b[2:], 1)
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+	putSegmentPages(t, b[12:16], segs)
 }
 
 // Fetch gives data.
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 func (f *Front) Fetch(ctx context.Context, data []byte) error {
-	if len(data) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginFetch(ctx, data)
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, f.encodeFetchFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderFetch, false); err != nil {
 		return err
 	}
 	return f.finishFetch(t)
@@ -433,28 +274,30 @@ func (f *Front) Fetch(ctx context.Context, data []byte) error {
 // FetchAsync is Fetch for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) FetchAsync(ctx context.Context, data []byte, done func(error)) error {
-	if len(data) > 1048576 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginFetch(ctx, data)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeFetchFn, f.doneFetchFn, false)
+	t.Start(f.encoderFetch, f.finisherFetch, false)
 	return nil
 }
 
 func (f *Front) beginFetch(ctx context.Context, data []byte) (*idc.Txn, error) {
+	if len(data) > 1048576 {
+		return nil, idc.ErrTooLong
+	}
 	return f.end.Begin(ctx, data, idc.Out, 257)
 }
 
 func (f *Front) finishFetch(t *idc.Txn) error {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return m.status
+	if status != idc.Succeeded {
+		return status
 	}
 	return nil
 }
@@ -474,16 +317,21 @@ func (f *Front) doneFetch(t *idc.Txn) {
 func (f *Front) encodeFetch(t *idc.Txn) {
 	segs := t.Segments()
 	if len(segs) <= 8 {
-		m := fetchRequest{operation: operationFetch, id: uint32(t.ID()), dataCount: uint16(len(segs))}
-		b := t.Request(fetchRequestSize)
-		m.put(b)
-		putSegments(fetchRequestData(b), segs)
+		b := t.Request(80)
+		_ = b[79]
+		binary.LittleEndian.PutUint16(b[0:], uint16(operationFetch))
+		binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+		binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+		putSegments(b[12:76], segs)
 		return
 	}
-	m := fetchRequestIndirect{operation: operationFetch, form: 1, id: uint32(t.ID()), dataCount: uint16(len(segs))}
-	b := t.Request(fetchRequestIndirectSize)
-	m.put(b)
-	putSegmentPages(t, fetchRequestIndirectData(b), segs)
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationFetch))
+	binary.LittleEndian.PutUint16(b[2:], 1)
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint16(b[8:], uint16(len(segs)))
+	putSegmentPages(t, b[12:16], segs)
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -508,7 +356,9 @@ type FetchRequest struct{}
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 func Export(d idc.Domain, name string, back Back, opts ...idc.Option) *idc.Service {
 	s := &server{back: back}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error { return nil }, Handle: s.handle}
+	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error {
+		return nil
+	}, Handle: s.handle}
 	return idc.NewService(d, name, spec, opts...)
 }
 
@@ -529,18 +379,18 @@ func (s *server) handle(r *idc.Request) {
 	case operationSend:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.sendDirect(r)
+			s.serveSend(r)
 		case 1:
-			s.sendIndirect(r)
+			s.serveSendAs(r)
 		default:
 			unknown(r)
 		}
 	case operationFetch:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.fetchDirect(r)
+			s.serveFetch(r)
 		case 1:
-			s.fetchIndirect(r)
+			s.serveFetchAs(r)
 		default:
 			unknown(r)
 		}
@@ -551,62 +401,103 @@ func (s *server) handle(r *idc.Request) {
 
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
-	var m sendRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Unsupported}
-	rsp.put(r.Respond(responseSize))
+	b := r.Slot()
+	_ = b[79]
+	var id uint32
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Unsupported
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) sendDirect(r *idc.Request) {
-	var m sendRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegments(r, sendRequestData(r.Slot()), int(m.dataCount)) {
+func (s *server) serveSend(r *idc.Request) {
+	b := r.Slot()
+	_ = b[79]
+	var req SendRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:76], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Send(r.Context(), SendRequest{}, data))
+			status = idc.CodeOf(s.back.Send(r.Context(), req, data))
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) sendIndirect(r *idc.Request) {
-	var m sendRequestIndirect
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegmentPages(r, sendRequestIndirectData(r.Slot()), int(m.dataCount)) {
+func (s *server) serveSendAs(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req SendRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:16], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Send(r.Context(), SendRequest{}, data))
+			status = idc.CodeOf(s.back.Send(r.Context(), req, data))
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) fetchDirect(r *idc.Request) {
-	var m fetchRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegments(r, fetchRequestData(r.Slot()), int(m.dataCount)) {
+func (s *server) serveFetch(r *idc.Request) {
+	b := r.Slot()
+	_ = b[79]
+	var req FetchRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:76], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Fetch(r.Context(), FetchRequest{}, data))
+			status = idc.CodeOf(s.back.Fetch(r.Context(), req, data))
 			if data.Deliver() != nil {
-				rsp.status = idc.Malformed // the front end can't have it
+				status = idc.Malformed // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) fetchIndirect(r *idc.Request) {
-	var m fetchRequestIndirect
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	if takeSegmentPages(r, fetchRequestIndirectData(r.Slot()), int(m.dataCount)) {
+func (s *server) serveFetchAs(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req FetchRequest
+	var list []byte
+	var n int
+	var id uint32
+	list, n = b[12:16], int(binary.LittleEndian.Uint16(b[8:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			rsp.status = idc.CodeOf(s.back.Fetch(r.Context(), FetchRequest{}, data))
+			status = idc.CodeOf(s.back.Fetch(r.Context(), req, data))
 			if data.Deliver() != nil {
-				rsp.status = idc.Malformed // the front end can't have it
+				status = idc.Malformed // the front end can't have it
 			}
 		}
 	}
-	rsp.put(r.Respond(responseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }

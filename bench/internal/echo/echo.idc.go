@@ -37,99 +37,6 @@ var protocol = idc.Protocol{
 	},
 }
 
-// response is the answer to a request that has no results.
-type response struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-}
-
-// responseSize is in bytes.
-const responseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-}
-
-// echoResponse is what echo answers.
-type echoResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status  idc.Code
-	payload [7]uint64
-}
-
-// echoResponseSize is in bytes.
-const echoResponseSize = 64
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *echoResponse) put(b []byte) {
-	_ = b[63]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	for i := range m.payload {
-		binary.LittleEndian.PutUint64(b[8+8*i:], m.payload[i])
-	}
-}
-
-// get decodes b, which is large enough and private.
-func (m *echoResponse) get(b []byte) {
-	_ = b[63]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	for i := range m.payload {
-		m.payload[i] = binary.LittleEndian.Uint64(b[8+8*i:])
-	}
-}
-
-// echoRequest is what echo asks for.
-type echoRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id      uint32
-	payload [7]uint64
-}
-
-// echoRequestSize is in bytes.
-const echoRequestSize = 64
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *echoRequest) put(b []byte) {
-	_ = b[63]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	for i := range m.payload {
-		binary.LittleEndian.PutUint64(b[8+8*i:], m.payload[i])
-	}
-}
-
-// get decodes b, which is large enough and private.
-func (m *echoRequest) get(b []byte) {
-	_ = b[63]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	for i := range m.payload {
-		m.payload[i] = binary.LittleEndian.Uint64(b[8+8*i:])
-	}
-}
-
 // Front is a front end of echo: the user of a device. Its methods may be called by
 // any number of goroutines at once. Arguments that are slices are lent from the call
 // to its return, or to the callback. Errors are about the connection, ctx or the
@@ -139,7 +46,7 @@ type Front struct {
 	slots []frontSlot // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeEchoFn, doneEchoFn func(*idc.Txn)
+	encoderEcho, finisherEcho func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -152,7 +59,7 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeEchoFn, f.doneEchoFn = f.encodeEcho, f.doneEcho
+	f.encoderEcho, f.finisherEcho = f.encodeEcho, f.doneEcho
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Negotiate: f.negotiate}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -170,14 +77,20 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 func (f *Front) negotiate(*idc.KeyReader) (maxSegments int, err error) {
 	return 0, nil
@@ -191,7 +104,7 @@ func (f *Front) Echo(ctx context.Context, payload [7]uint64) ([7]uint64, error) 
 	if err != nil {
 		return [7]uint64{}, err
 	}
-	if err := t.Run(ctx, f.encodeEchoFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderEcho, false); err != nil {
 		return [7]uint64{}, err
 	}
 	return f.finishEcho(t)
@@ -205,7 +118,7 @@ func (f *Front) EchoAsync(ctx context.Context, payload [7]uint64, done func([7]u
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeEchoFn, f.doneEchoFn, false)
+	t.Start(f.encoderEcho, f.finisherEcho, false)
 	return nil
 }
 
@@ -220,13 +133,19 @@ func (f *Front) beginEcho(ctx context.Context, payload [7]uint64) (*idc.Txn, err
 }
 
 func (f *Front) finishEcho(t *idc.Txn) ([7]uint64, error) {
-	var m echoResponse
-	m.get(t.Response())
-	t.End()
-	if m.status != idc.Succeeded {
-		return [7]uint64{}, m.status
+	b := t.Response()
+	_ = b[63]
+	var status idc.Code
+	var result [7]uint64
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	for i := range result {
+		result[i] = binary.LittleEndian.Uint64(b[8+8*i:])
 	}
-	return m.payload, nil
+	t.End()
+	if status != idc.Succeeded {
+		return [7]uint64{}, status
+	}
+	return result, nil
 }
 
 func (f *Front) doneEcho(t *idc.Txn) {
@@ -243,8 +162,13 @@ func (f *Front) doneEcho(t *idc.Txn) {
 
 func (f *Front) encodeEcho(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := echoRequest{operation: operationEcho, id: uint32(t.ID()), payload: s.payload}
-	m.put(t.Request(echoRequestSize))
+	b := t.Request(64)
+	_ = b[63]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationEcho))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	for i := range s.payload {
+		binary.LittleEndian.PutUint64(b[8+8*i:], s.payload[i])
+	}
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -266,7 +190,9 @@ type EchoRequest struct {
 // closed. It cannot fail: a name that can't be had is reported by Service.Ready.
 func Export(d idc.Domain, name string, back Back, opts ...idc.Option) *idc.Service {
 	s := &server{back: back}
-	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error { return nil }, Handle: s.handle}
+	spec := idc.BackSpec{Protocol: &protocol, Publish: func(*idc.KeyWriter) {}, Accept: func(*idc.KeyReader) error {
+		return nil
+	}, Handle: s.handle}
 	return idc.NewService(d, name, spec, opts...)
 }
 
@@ -287,7 +213,7 @@ func (s *server) handle(r *idc.Request) {
 	case operationEcho:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.echo(r)
+			s.serveEcho(r)
 		default:
 			unknown(r)
 		}
@@ -298,18 +224,36 @@ func (s *server) handle(r *idc.Request) {
 
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
-	var m echoRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Unsupported}
-	rsp.put(r.Respond(responseSize))
+	b := r.Slot()
+	_ = b[63]
+	var id uint32
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Unsupported
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) echo(r *idc.Request) {
-	var m echoRequest
-	m.get(r.Slot())
-	rsp := echoResponse{id: m.id, status: idc.Malformed}
-	result, err := s.back.Echo(r.Context(), EchoRequest{Payload: m.payload})
-	rsp.payload = result
-	rsp.status = idc.CodeOf(err)
-	rsp.put(r.Respond(echoResponseSize))
+func (s *server) serveEcho(r *idc.Request) {
+	b := r.Slot()
+	_ = b[63]
+	var req EchoRequest
+	var id uint32
+	for i := range req.Payload {
+		req.Payload[i] = binary.LittleEndian.Uint64(b[8+8*i:])
+	}
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result [7]uint64
+	var err error
+	result, err = s.back.Echo(r.Context(), req)
+	status = idc.CodeOf(err)
+	b = r.Respond(64)
+	_ = b[63]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	for i := range result {
+		binary.LittleEndian.PutUint64(b[8+8*i:], result[i])
+	}
 }

@@ -1,209 +1,237 @@
 package gen
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dave/jennifer/jen"
 
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// arg is a value that a transaction keeps from its call until it is encoded, which
-// may be more than once.
-type arg struct {
-	field, typ string
+// method is what a transaction is in Go.
+type method struct {
+	name    string // of the method; others are made of it
+	bulk    *schema.Param
+	scalars []*schema.Param          // the arguments that travel in the slot
+	local   map[*schema.Param]string // an argument's name in functions
+	kept    map[*schema.Param]string // and its field in frontSlot
+	done    string                   // the callback's field there
+	replies []*schema.Form           // forms that are answered in different ways, each the first of its kind
+	serve   []string                 // the server's method for each form
+	forms   map[*schema.Form]int     // to which of replies a form belongs
+	finish  []string                 // the method that decodes each of replies
 }
 
-// taken are the methods of Front that aren't transactions.
-var taken = map[string]bool{"Alloc": true, "Back": true, "Close": true, "Connected": true, "MaxBulk": true, "Poll": true}
+// argument is a field of frontSlot: a value that a transaction keeps from its call until it is encoded, which may be more
+// than once.
+type argument struct {
+	field string
+	typ   *schema.Type
+}
 
-// callName is the name of a transaction's method.
-func callName(t *schema.Transaction) string {
-	name := exported(t.Name)
-	if taken[name] {
-		return name + "Call"
+// outcome is a field of frontSlot: the callback of asynchronous calls of one signature.
+type outcome struct {
+	field string
+	t     *schema.Transaction
+}
+
+// nameCalls finds names for what belongs to each transaction.
+func (g *generator) nameCalls() {
+	fields, servers, fronts := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, s := range []string{"done", "form"} {
+		fields[s] = true
 	}
-	return name
-}
-
-// scalars are the arguments that travel in the slot.
-func scalars(t *schema.Transaction) (list []*schema.Param) {
-	for _, p := range t.Params {
-		if p.Bulk == nil {
-			list = append(list, p)
+	for _, s := range []string{"back", "keys", "set", "publish", "handle"} {
+		servers[s] = true
+	}
+	args, dones := map[string]string{}, map[string]string{}
+	for _, t := range g.p.Transactions {
+		m := &method{name: g.names.Of(t), local: map[*schema.Param]string{}, kept: map[*schema.Param]string{}, forms: map[*schema.Form]int{}}
+		g.calls[t] = m
+		for _, verb := range []string{"begin", "finish", "done", "encode", "once", "room", "encoder", "finisher"} {
+			fronts[verb+m.name] = true
 		}
-	}
-	return list
-}
-
-// bulkOf is the transaction's bulk argument, or nil.
-func bulkOf(t *schema.Transaction) *schema.Param {
-	for _, p := range t.Params {
-		if p.Bulk != nil {
-			return p
+		locals := newLocals()
+		for _, p := range t.Params {
+			m.local[p] = g.local(locals, p.Name)
+			if p.Bulk != nil {
+				m.bulk = p
+				continue
+			}
+			m.scalars = append(m.scalars, p)
+			key := m.local[p] + " " + g.goName(p.Type)
+			if args[key] == "" {
+				args[key] = uniqueIn(fields, strings.TrimRight(m.local[p], "_"))
+				if isKeyword(args[key]) {
+					args[key] += "_"
+				}
+				g.args = append(g.args, argument{args[key], p.Type})
+			}
+			m.kept[p] = args[key]
 		}
-	}
-	return nil
-}
-
-// collectArgs lays out what a transaction keeps: the arguments of all of them, those
-// of the same name and type in one place.
-func (g *generator) collectArgs() {
-	if !g.whole {
-		return
+		sig := g.signature(t)
+		if dones[sig] == "" {
+			dones[sig] = "done"
+			if len(dones) > 1 {
+				dones[sig] = uniqueIn(fields, "done")
+			}
+			g.outcomes = append(g.outcomes, outcome{dones[sig], t})
+		}
+		m.done = dones[sig]
 	}
 	for _, t := range g.p.Transactions {
-		for _, p := range scalars(t) {
-			a := arg{g.argField(t, p), g.goType(p.Type)}
-			if !slices.Contains(g.args, a) {
-				g.args = append(g.args, a)
+		m := g.calls[t]
+		for i, f := range t.Forms {
+			name := "serve" + m.name
+			if i > 0 {
+				name += "As"
 			}
-		}
-		if sig := g.callback(t); !slices.Contains(g.dones, sig) {
-			g.dones = append(g.dones, sig)
+			m.serve = append(m.serve, uniqueIn(servers, name))
+			g.reply(m, f, fronts)
 		}
 	}
 }
 
-// argField names the place of an argument. Two arguments of one name and different
-// types get two.
-func (g *generator) argField(t *schema.Transaction, p *schema.Param) string {
-	name := unexported(p.Name)
-	for _, a := range g.args {
-		if a.field == name && a.typ != g.goType(p.Type) {
-			return unexported(t.Name + "_" + p.Name)
+// reply files a form under those that are answered alike.
+func (g *generator) reply(m *method, f *schema.Form, fronts map[string]bool) {
+	i := slices.IndexFunc(m.replies, func(have *schema.Form) bool { return alike(have, f) })
+	if i < 0 {
+		i = len(m.replies)
+		m.replies = append(m.replies, f)
+		name := "finish" + m.name
+		if i > 0 {
+			name = uniqueIn(fronts, name)
 		}
+		m.finish = append(m.finish, name)
 	}
-	return name
+	m.forms[f] = i
 }
 
-// doneField is where the callback of t is kept.
-func (g *generator) doneField(t *schema.Transaction) string {
-	i := slices.Index(g.dones, g.callback(t))
-	if i == 0 {
-		return "done"
+// alike reports whether a front end decodes the answers to two forms in one way.
+func alike(x, y *schema.Form) bool {
+	says := func(f *schema.Form, b schema.Bind) bool {
+		k := b.Source.Kind
+		return k != schema.FromStatus && k != schema.FromParam || slices.ContainsFunc(f.Reply, func(c schema.Bind) bool {
+			return c.Path.Equal(b.Path) && c.Source.Kind == k && c.Source.Param == b.Source.Param
+		})
 	}
-	return fmt.Sprintf("done%d", i+1)
+	other := func(f *schema.Form) func(schema.Bind) bool { return func(b schema.Bind) bool { return !says(f, b) } }
+	return x.Response == y.Response && !slices.ContainsFunc(x.Reply, other(y)) && !slices.ContainsFunc(y.Reply, other(x))
 }
 
 // implicit reports whether transactions end with an error instead of a status.
 func (g *generator) implicit() bool { return g.hidden(g.p.Status) }
 
-// results are the types that a call of t returns.
-func (g *generator) results(t *schema.Transaction) (types []string) {
+// results are the types that a call of t returns, but for its outcome.
+func (g *generator) results(t *schema.Transaction) []code {
 	switch len(t.Results) {
 	case 0:
+		return nil
 	case 1:
-		types = append(types, g.goType(t.Results[0].Type))
-	default:
-		types = append(types, callName(t)+"Response")
+		return []code{g.goType(t.Results[0].Type)}
 	}
-	return types
+	return []code{id(g.calls[t].name + "Response")}
 }
 
-// returns are the types that a front end's call of t returns.
-func (g *generator) returns(t *schema.Transaction) []string {
+// signature tells apart what calls return.
+func (g *generator) signature(t *schema.Transaction) string {
+	switch len(t.Results) {
+	case 0:
+		return ""
+	case 1:
+		return g.goName(t.Results[0].Type)
+	}
+	return g.calls[t].name + "Response"
+}
+
+func (g *generator) status() code {
+	return g.goType(&schema.Type{Kind: schema.EnumOf, Enum: g.p.Status})
+}
+
+// returned are the types that a front end's call of t returns.
+func (g *generator) returned(t *schema.Transaction) []code {
 	types := g.results(t)
 	if !g.implicit() {
-		types = append(types, g.enumType(g.p.Status))
+		types = append(types, g.status())
 	}
-	return append(types, "error")
+	return append(types, jen.Error())
 }
 
-// serves are the types that a back end's method returns.
-func (g *generator) serves(t *schema.Transaction) string {
-	types := g.results(t)
+// served are the types that a back end's method returns.
+func (g *generator) served(t *schema.Transaction) []code {
 	if g.implicit() {
-		types = append(types, "error")
-	} else {
-		types = append(types, g.enumType(g.p.Status))
+		return append(g.results(t), jen.Error())
 	}
-	return tuple(types)
+	return append(g.results(t), g.status())
 }
 
-func tuple(types []string) string {
-	if len(types) == 1 {
-		return types[0]
+// callback is the type of a function that takes what a call of t returns.
+func (g *generator) callback(t *schema.Transaction) code {
+	list := []jen.Code{}
+	for _, c := range g.returned(t) {
+		list = append(list, c)
 	}
-	return "(" + strings.Join(types, ", ") + ")"
+	return jen.Func().Params(list...)
 }
 
-func (g *generator) callback(t *schema.Transaction) string {
-	return "func(" + strings.Join(g.returns(t), ", ") + ")"
+// nothing are the zero values of the results of t.
+func (g *generator) nothing(t *schema.Transaction) []jen.Code {
+	switch len(t.Results) {
+	case 0:
+		return nil
+	case 1:
+		return []jen.Code{g.zero(t.Results[0].Type)}
+	}
+	return []jen.Code{id(g.calls[t].name + "Response").Values()}
 }
 
 // fails are the values that a call of t returns with an error.
-func (g *generator) fails(t *schema.Transaction, err string) string {
-	var values []string
-	for _, typ := range g.results(t) {
-		values = append(values, zero(typ, t))
-	}
+func (g *generator) fails(t *schema.Transaction, err code) []jen.Code {
+	values := g.nothing(t)
 	if !g.implicit() {
 		values = append(values, g.role(schema.Failure))
 	}
-	return strings.Join(append(values, err), ", ")
+	return append(values, err)
 }
 
-// unsupported are the values that a call of t returns where the back end doesn't
-// offer it.
-func (g *generator) unsupported(t *schema.Transaction) string {
+// unsupported are the values that a call of t returns where the back end doesn't offer it.
+func (g *generator) unsupported(t *schema.Transaction) []jen.Code {
 	if g.implicit() {
-		return g.fails(t, "idc.Unsupported")
+		return g.fails(t, idc("Unsupported"))
 	}
-	s := g.fails(t, "nil")
-	i := strings.LastIndex(s, g.role(schema.Failure))
-	return s[:i] + g.role(schema.Unsupported) + ", nil"
+	return append(g.nothing(t), g.role(schema.Unsupported), jen.Nil())
 }
 
-func (g *generator) role(r schema.Role) string { return g.enumValue(g.p.Status, g.p.Status.Role(r)) }
+func ctxParam() code { return id("ctx").Add(std("context", "Context")) }
 
-// zero is the zero value of a result.
-func zero(typ string, t *schema.Transaction) string {
-	switch {
-	case len(t.Results) > 1:
-		return typ + "{}"
-	case t.Results[0].Type.Kind == schema.Bool:
-		return "false"
-	case t.Results[0].Type.Scalar():
-		return "0"
-	case typ == "string":
-		return `""`
-	case strings.HasPrefix(typ, "[]"):
-		return "nil"
-	}
-	return typ + "{}"
-}
-
-// params are the parameters of a call, after ctx.
-func (g *generator) params(t *schema.Transaction) string {
-	var b strings.Builder
+// params are the parameters of a call.
+func (g *generator) params(t *schema.Transaction) []jen.Code {
+	list := []jen.Code{ctxParam()}
 	for _, p := range t.Params {
-		typ := "[]byte"
+		typ := jen.Index().Byte()
 		if p.Bulk == nil {
 			typ = g.goType(p.Type)
 		}
-		fmt.Fprintf(&b, ", %s %s", unexported(p.Name), typ)
+		list = append(list, id(g.calls[t].local[p]).Add(typ))
 	}
-	return b.String()
+	return list
 }
 
-// pass are the arguments of a call, after ctx; data replaces the bulk.
-func pass(t *schema.Transaction, data string) string {
-	var b strings.Builder
+// pass are the arguments of a call; data replaces the bulk.
+func (g *generator) pass(t *schema.Transaction, data code) []jen.Code {
+	list := []jen.Code{id("ctx")}
 	for _, p := range t.Params {
-		if p.Bulk != nil && data != "" {
-			b.WriteString(", " + data)
+		if p.Bulk != nil && data != nil {
+			list = append(list, data)
 		} else {
-			b.WriteString(", " + unexported(p.Name))
+			list = append(list, id(g.calls[t].local[p]))
 		}
 	}
-	return b.String()
+	return list
 }
 
-// transactionSegments is how many segments the bulk of t may have.
-func transactionSegments(t *schema.Transaction) (n int) {
-	for _, f := range t.Forms {
-		n = max(n, formSegments(f))
-	}
-	return n
+// frontFunc begins a method of Front.
+func (g *generator) frontFunc(name string) code {
+	return g.file.Func().Params(id("f").Op("*").Id("Front")).Id(name)
 }

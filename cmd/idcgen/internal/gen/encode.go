@@ -1,160 +1,125 @@
 package gen
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/dave/jennifer/jen"
 
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// encode makes the function that fills the slot of a transaction, in the first form
-// that holds its segments. It runs again when a transaction is replayed.
+// encode makes the function that fills the slot of a transaction, in the first form that the back end offers and that holds
+// its segments. It runs again when a transaction is replayed.
 func (g *generator) encode(t *schema.Transaction) {
-	g.out.line("func (f *Front) encode%s(t *idc.Txn) {", callName(t))
-	if len(scalars(t)) > 0 {
-		g.out.line("s := &f.slots[t.Index()]")
-	}
-	if g.needsABI(t) {
-		g.out.line("abi := t.ABI()")
-	}
-	if bulkOf(t) != nil {
-		g.out.line("segs := t.Segments()")
-	}
+	m := g.calls[t]
+	items := make([][]item, len(t.Forms))
+	abi := false
 	for i, f := range t.Forms {
-		if i < len(t.Forms)-1 {
-			g.out.line("if len(segs) <= %d {", formSegments(f))
-		}
-		g.encodeForm(t, f)
-		if i < len(t.Forms)-1 {
-			g.out.line("return")
-			g.out.line("}")
-		}
+		items[i] = g.requestItems(t, f)
+		abi = abi || g.needsABI(items[i]) || !g.p.Device.Same(f.Request.Size)
 	}
-	g.out.line("}")
-	g.out.line("")
-}
-
-func (g *generator) needsABI(t *schema.Transaction) bool {
-	return slices.ContainsFunc(t.Forms, func(f *schema.Form) bool { return g.formNeedsABI(f) })
-}
-
-func (g *generator) formNeedsABI(f *schema.Form) bool {
-	return g.varies(f.Request) || !g.same(f.Request.Size) || g.arraysMove(f)
-}
-
-// arraysMove reports whether the ABIs have the form's segments in different places.
-func (g *generator) arraysMove(f *schema.Form) bool {
-	for i := range f.Segments {
-		if !g.same(f.Segments[i].Array.Leaf().Offset) {
-			return true
+	g.frontFunc("encode" + m.name).Params(id("t").Op("*").Add(idc("Txn"))).BlockFunc(func(out *jen.Group) {
+		if len(m.scalars) > 0 || len(m.replies) > 1 {
+			out.Id("s").Op(":=").Op("&").Id("f").Dot("slots").Index(id("t").Dot("Index").Call())
 		}
-	}
-	return false
+		if abi {
+			out.Id("abi").Op(":=").Id("t").Dot("ABI").Call()
+		}
+		if m.bulk != nil {
+			out.Id("segs").Op(":=").Id("t").Dot("Segments").Call()
+		}
+		if slices.ContainsFunc(t.Forms, conditional) {
+			out.Id("k").Op(":=").Id("f").Dot("back").Dot("Load").Call().Comment("// known, since there is a connection")
+		}
+		g.encodeForms(out, t, items)
+	})
+	g.file.Line()
 }
 
-func (g *generator) encodeForm(t *schema.Transaction, f *schema.Form) {
-	s := f.Request
-	g.out.line("m := %s{%s}", g.structName(s), strings.Join(g.requestValues(t, f), ", "))
-	if len(f.Segments) == 0 {
-		g.out.line("m.put(t.Request(%s)%s)", g.sizeExpr(s), g.passABI(s))
-		return
-	}
-	g.out.line("b := t.Request(%s)", g.sizeExpr(s))
-	g.out.line("m.put(b%s)", g.passABI(s))
-	for i := range f.Segments {
-		bind := &f.Segments[i]
-		if bind.Pages > 0 {
-			g.out.line("putSegmentPages(t, %s, segs)", g.arrayExpr(s, bind, "b"))
-		} else {
-			g.out.line("putSegments(%s, segs)", g.arrayExpr(s, bind, "b"))
+// encodeForms tries one form after the other; one that always fits is the last.
+func (g *generator) encodeForms(out *jen.Group, t *schema.Transaction, items [][]item) {
+	room := 0 // of the unconditional forms so far
+	first := true
+	for i, f := range t.Forms {
+		cond := g.fits(t, f, first)
+		if cond == nil {
+			g.encodeForm(out, t, f, items[i])
+			return
+		}
+		out.If(cond).BlockFunc(func(out *jen.Group) {
+			g.encodeForm(out, t, f, items[i])
+			out.Return()
+		})
+		if !conditional(f) {
+			room, first = max(room, capacity(f)), false
 		}
 	}
+	out.Id("t").Dot("Reject").Call(idc("ErrTooLong")).Comment("// after a reconnect to a back end that takes less at once")
 }
 
-// requestValues are the fields of the request's image, as in a composite literal.
-func (g *generator) requestValues(t *schema.Transaction, f *schema.Form) (values []string) {
-	set := map[*schema.Field]string{}
+// fits is the condition under which a form is used, or nil if it always can be. first: no form before it always is there.
+func (g *generator) fits(t *schema.Transaction, f *schema.Form, first bool) code {
+	var terms []code
+	if f.Enable != nil {
+		terms = append(terms, id("k").Dot(g.keyField(f.Enable)))
+	}
+	if f.Limit != nil && (first || g.calls[t].bulk == nil) {
+		terms = append(terms, id("k").Dot(g.keyField(f.Limit)).Op(">").Lit(0))
+	}
+	if g.calls[t].bulk != nil && (f.Limit != nil || capacity(f) < most(t)) {
+		terms = append(terms, jen.Len(id("segs")).Op("<=").Add(g.limited(f)))
+	}
+	if len(terms) == 0 {
+		return nil
+	}
+	cond := terms[0]
+	for _, c := range terms[1:] {
+		cond = cond.Op("&&").Add(c)
+	}
+	return cond
+}
+
+func (g *generator) encodeForm(out *jen.Group, t *schema.Transaction, f *schema.Form, items []item) {
+	m := g.calls[t]
+	if len(m.replies) > 1 {
+		out.Id("s").Dot("form").Op("=").Add(num(m.forms[f]))
+	}
+	out.Id("b").Op(":=").Id("t").Dot("Request").Call(g.sizeExpr(f.Request))
+	g.bound(out, f.Request, len(items))
+	g.write(out, items)
+}
+
+// requestItems are what a form puts into a request.
+func (g *generator) requestItems(t *schema.Transaction, f *schema.Form) (items []item) {
+	m := g.calls[t]
 	for _, b := range slices.Concat(f.Match, f.Set) {
-		set[b.Path.Leaf()] = g.requestValue(t, b)
-	}
-	for i := range f.Segments {
-		count := f.Segments[i].Count.Leaf()
-		set[count] = g.goType(count.Type) + "(len(segs))"
-	}
-	for _, field := range g.image(f.Request) {
-		if v := set[field]; v != "" && v != "0" {
-			values = append(values, g.field(f.Request, field)+": "+v)
-		}
-	}
-	return values
-}
-
-func (g *generator) requestValue(t *schema.Transaction, b schema.Bind) string {
-	typ := b.Path.Leaf().Type
-	switch b.Source.Kind {
-	case schema.FromConst:
-		return g.constant(typ, b.Source)
-	case schema.FromParam:
-		return unsigned(g.goType(b.Source.Param.Type), g.goType(typ), "s."+g.argField(t, b.Source.Param))
-	case schema.FromID:
-		return unsigned("uint64", g.goType(typ), "t.ID()")
-	case schema.FromDevice:
-		return g.goType(typ) + "(t.Device())"
-	case schema.FromLength:
-		if typ.Unit != nil && typ.Unit.Bytes > 1 {
-			return fmt.Sprintf("%s(t.Len() / %d)", g.goType(typ), typ.Unit.Bytes)
-		}
-		return g.goType(typ) + "(t.Len())"
-	}
-	return ""
-}
-
-// constant is the value of a constant source, by its name if it has one.
-func (g *generator) constant(t *schema.Type, s schema.Source) string {
-	switch {
-	case t.Kind == schema.EnumOf && s.Value != nil:
-		return g.enumValue(t.Enum, s.Value)
-	case t.Kind == schema.Bool:
-		return fmt.Sprint(s.Const.Sign() != 0)
-	}
-	return fmt.Sprint(s.Const)
-}
-
-// checkEcho refuses an answer that repeats something else than what was asked.
-func (g *generator) checkEcho(t *schema.Transaction) {
-	for _, b := range t.Forms[0].Reply {
-		v := g.echoed(t.Forms[0], b)
-		if v == "" {
+		it := item{path: b.Path}
+		switch src := b.Source; src.Kind {
+		case schema.FromConst:
+			it.constant = &src
+		case schema.FromParam:
+			it.value, it.typ = field("s", m.kept[src.Param]), src.Param.Type
+		case schema.FromID:
+			it.value, it.typ = func() code { return id("t").Dot("ID").Call() }, &schema.Type{Size: 8}
+		case schema.FromDevice:
+			it.value = func() code { return id("t").Dot("Device").Call() }
+		case schema.FromLength:
+			it.value = func() code { return scaled(id("t").Dot("Len").Call(), unitBytes(b.Path.Type().Unit), "/") }
+		default:
 			continue
 		}
-		alike := true
-		for _, f := range t.Forms[1:] {
-			i := slices.IndexFunc(f.Reply, func(o schema.Bind) bool { return o.Path.Equal(b.Path) })
-			alike = alike && i >= 0 && g.echoed(f, f.Reply[i]) == v
-		}
-		if !alike {
-			continue
-		}
-		field := b.Path.Leaf()
-		g.out.line("if m.%s != %s {", g.field(t.Forms[0].Response, field), v)
-		g.out.line("return %s", g.fails(t, fmt.Sprintf("&idc.ProtocolError{Field: %q, Value: uint64(m.%s)}",
-			field.Name+" of a response", g.field(t.Forms[0].Response, field))))
-		g.out.line("}")
+		items = append(items, it)
 	}
-}
-
-// echoed is the constant that a field of the response has in a form, or nothing.
-func (g *generator) echoed(f *schema.Form, b schema.Bind) string {
-	switch b.Source.Kind {
-	case schema.FromConst:
-		return g.constant(b.Path.Leaf().Type, b.Source)
-	case schema.FromRequest:
-		for _, m := range f.Match {
-			if m.Path.Equal(b.Source.Path) {
-				return g.constant(m.Path.Leaf().Type, m.Source)
-			}
+	for _, s := range f.Segments {
+		verb := "putSegments"
+		args := []jen.Code{}
+		if s.Pages > 0 {
+			verb, args = "putSegmentPages", append(args, id("t"))
 		}
+		name := g.segmentFunc(verb, s.Elem)
+		items = append(items,
+			item{path: s.Count, value: func() code { return jen.Len(id("segs")) }},
+			item{path: s.Array, array: func(out *jen.Group, b code) { out.Id(name).Call(append(slices.Clone(args), b, id("segs"))...) }})
 	}
-	return ""
+	return items
 }

@@ -32,7 +32,7 @@ func generate(tb testing.TB, path string) []File {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	files, err := Generate(p, filepath.Base(path), p.Name)
+	files, err := Generate(p, filepath.Base(path), "")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func compile(tb testing.TB, src []byte) (size int) {
 	if err := diags.Err(); err != nil {
 		tb.Fatal(err)
 	}
-	files, err := Generate(p, "large.idc", p.Name)
+	files, err := Generate(p, "large.idc", "")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,101 +2,57 @@ package gen
 
 import (
 	"go/token"
+	"go/types"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/xenidc/idc/idl/golang"
+	"github.com/xenidc/idc/idl/schema"
 )
 
-// initialisms are words that Go writes in capitals.
-var initialisms = map[string]string{"id": "ID", "abi": "ABI", "arm": "ARM", "usb": "USB", "url": "URL", "uuid": "UUID"}
+// unique enters an unexported name of the package, with a number if it is taken.
+func (g *generator) unique(want string) string { return uniqueIn(g.internal, want) }
 
-// exported is the Go name of something that the protocol calls name: words begin
-// with a capital, and what stood between them is gone.
-func exported(name string) string {
-	var b strings.Builder
-	for _, w := range words(name) {
-		if s := initialisms[w]; s != "" {
-			b.WriteString(s)
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(w)
-		b.WriteRune(unicode.ToUpper(r))
-		b.WriteString(w[n:])
+func uniqueIn(taken map[string]bool, want string) string {
+	name := want
+	for n := 2; taken[name]; n++ {
+		name = want + itoa(n)
 	}
-	if s := b.String(); s != "" && !unicode.IsDigit(rune(s[0])) {
-		return s
-	}
-	return "X" + b.String()
+	taken[name] = true
+	return name
 }
 
-// unexported is exported with a small first word. It is never a word of the
-// language or a name that the generated code needs.
-func unexported(name string) string {
-	ws := words(name)
-	if len(ws) == 0 {
-		return "x"
+// ownLocals are the names that functions with a call's parameters use for themselves, and servedLocals those that serve one.
+var (
+	ownLocals    = strings.Fields("ctx done err f i k n req s status t")
+	servedLocals = strings.Fields("abi b data err i k list n ok r req result s status")
+)
+
+// local names a parameter in generated functions: it is no word of Go's, nothing that is declared everywhere, no package and
+// nothing that these functions use themselves.
+func (g *generator) local(taken map[string]bool, name string) string {
+	s := golang.Unexported(name)
+	for taken[s] || token.IsKeyword(s) || types.Universe.Lookup(s) != nil || imports[s] != "" || g.internal[s] {
+		s += "_"
 	}
-	s := strings.ToLower(ws[0])
-	if len(ws) > 1 {
-		s += exported(strings.Join(ws[1:], "_"))
-	}
-	if token.IsKeyword(s) || reserved[s] {
-		return s + "_"
-	}
+	taken[s] = true
 	return s
 }
 
-// fieldName is unexported for a field, which may be called like anything but a word
-// of the language.
-func fieldName(name string) string {
-	s := unexported(name)
-	if plain := strings.TrimSuffix(s, "_"); !token.IsKeyword(plain) {
-		return plain
+// newLocals is the scope of a function's parameters.
+func newLocals() map[string]bool {
+	taken := map[string]bool{}
+	for _, s := range ownLocals {
+		taken[s] = true
 	}
-	return s
+	return taken
 }
 
-// reserved are the names that generated functions use for themselves.
-var reserved = map[string]bool{
-	"abi": true, "b": true, "cap": true, "ctx": true, "done": true, "err": true, "f": true, "len": true, "m": true, "max": true,
-	"min": true, "n": true, "ok": true, "r": true, "req": true, "rsp": true, "s": true, "segs": true, "status": true, "string": true,
-	"t": true, "true": true, "false": true, "nil": true, "uint8": true, "uint16": true, "uint32": true, "uint64": true, "append": true,
-	"atomic": true, "binary": true, "cmp": true, "context": true, "fmt": true, "idc": true, "strconv": true, "bool": true, "copy": true,
-	"bytes": true, "errors": true, "reflect": true, "testing": true, "idctest": true, "result": true,
-	"back": true, "end": true, "slots": true, "keys": true, "most": true, "protocol": true,
+func (g *generator) abiConst(a schema.ABI) string {
+	name := golang.Exported(a.String())
+	if g.names.Stubs() {
+		return "abi" + name
+	}
+	return "ABI" + name
 }
 
-func words(name string) []string {
-	return strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-}
-
-// sentence turns a doc comment into one that begins with the name it documents:
-// "Reads sectors." becomes "Read reads sectors."; other comments get verb between.
-func sentence(name, verb, doc string) string {
-	if doc == "" {
-		return ""
-	}
-	first, rest, _ := strings.Cut(doc, " ")
-	if verb == "" {
-		if rest == "" {
-			return name + ": " + doc
-		}
-		return name + " " + lower(first) + " " + rest
-	}
-	if verb == "says" && !asks[first] {
-		verb = "is"
-	}
-	return name + " " + verb + " " + lower(doc)
-}
-
-// asks are the words that begin an indirect question.
-var asks = map[string]bool{"How": true, "What": true, "Whether": true, "Where": true, "Which": true, "Who": true, "Why": true}
-
-// lower makes the first letter small, unless the word is all capitals.
-func lower(s string) string {
-	if len(s) > 1 && unicode.IsUpper(rune(s[1])) {
-		return s
-	}
-	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToLower(r)) + s[n:]
-}
+func isKeyword(s string) bool { return token.IsKeyword(s) }

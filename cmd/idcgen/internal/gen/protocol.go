@@ -1,78 +1,77 @@
 package gen
 
 import (
-	"fmt"
+	"github.com/dave/jennifer/jen"
 
+	"github.com/xenidc/idc/idl/golang"
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// mostSegments is what a request of a protocol whose back end says how many it takes
-// carries at most here; Linux's back end says 256, too
-// (drivers/block/xen-blkback/common.h, MAX_INDIRECT_SEGMENTS).
-const mostSegments = 256
-
-// mostOrder is the largest ring that the runtime uses, as Linux does
-// (XENBUS_MAX_RING_GRANT_ORDER, include/xen/xenbus.h).
+// mostOrder is the largest ring that the runtime uses, as Linux does (XENBUS_MAX_RING_GRANT_ORDER, include/xen/xenbus.h).
 const mostOrder = 4
 
 var goarch = [schema.NumABI]string{schema.X86_64: "amd64", schema.X86_32: "386", schema.ARM: "arm64"}
 
+// literal is a composite literal with a line for each entry.
+type literal struct{ entries []jen.Code }
+
+func (l *literal) set(name string, v code) { l.entries = append(l.entries, id(name).Op(":").Add(v)) }
+
+func (l *literal) text(name, v string) {
+	if v != "" {
+		l.set(name, jen.Lit(v))
+	}
+}
+
+func (l *literal) number(name string, n int) {
+	if n != 0 {
+		l.set(name, num(n))
+	}
+}
+
+func (l *literal) key(name string, k *schema.Key) {
+	if k != nil {
+		l.text(name, k.Name)
+	}
+}
+
+func (l *literal) code() code {
+	return jen.Custom(jen.Options{Open: "{", Close: "}", Separator: ",", Multi: true}, l.entries...)
+}
+
 // protocol describes the protocol to the runtime.
 func (g *generator) protocol() {
+	r, dev := g.p.Rings[0], &g.p.Device
+	l := new(literal)
+	l.text("Name", g.p.Name)
+	l.text("Device", dev.Front)
+	abis := new(literal)
+	for i, a := range g.abis {
+		entry := []jen.Code{}
+		if len(dev.Names) > 0 && !dev.Independent {
+			entry = append(entry, id("Name").Op(":").Lit(dev.Names[i].Name), id("Arch").Op(":").Lit(goarch[a]))
+		}
+		entry = append(entry, id("Wire").Op(":").Add(g.wire(r, a)))
+		abis.entries = append(abis.entries, jen.Values(entry...))
+	}
+	l.set("ABIs", jen.Index().Add(idc("ABI")).Add(abis.code()))
 	if len(g.abis) > 1 {
-		g.out.line("// The layouts of the ring, numbered as in protocol.ABIs.")
-		g.out.line("const (")
-		for i, a := range g.abis {
-			iota := ""
-			if i == 0 {
-				iota = " = iota"
-			}
-			g.out.line("%s%s", g.abiConst(a), iota)
-		}
-		g.out.line(")")
-		g.out.line("")
+		l.set("DefaultABI", id(g.abiConst(dev.Assumed)))
 	}
-	r := g.p.Rings[0]
-	g.out.line("var protocol = idc.Protocol{")
-	g.out.line("Name: %q,", g.p.Name)
-	g.out.line("Device: %q,", g.p.Device.Front)
-	g.out.line("ABIs: []idc.ABI{")
-	for _, a := range g.abis {
-		g.out.line("{%sWire: %s},", g.abiNames(a), g.wire(r, a.ABI))
+	l.number("Version", g.p.Version)
+	l.set("Ring", g.ringSpec(r))
+	l.key("Persistent", r.Persistent)
+	if n := g.maxSegments(); n > 0 {
+		l.number("MaxSegments", n)
+		l.number("Direct", g.direct())
+		l.number("SegmentSize", g.segmentSize())
+		l.number("Alignment", g.grain())
 	}
-	g.out.line("},")
-	for _, a := range g.abis {
-		if len(g.abis) > 1 && a.ABI == g.p.Device.Assumed {
-			g.out.line("DefaultABI: %s,", g.abiConst(a))
-		}
-	}
-	if g.p.Version > 0 {
-		g.out.line("Version: %d,", g.p.Version)
-	}
-	g.ringSpec(r)
-	if r.Persistent != nil {
-		g.out.line("Persistent: %q,", r.Persistent.Name)
-	}
-	if g.maxSegments() > 0 {
-		g.out.line("MaxSegments: %d,", g.maxSegments())
-		g.out.line("Direct: %d,", g.direct())
-		if g.paged() {
-			g.out.line("SegmentSize: %d,", g.segment().Size[g.abis[0].ABI])
-		}
-		g.out.line("Alignment: %d,", g.grain())
-	}
-	g.out.line("}")
-	g.out.line("")
+	g.file.Var().Id("protocol").Op("=").Add(idc("Protocol")).Add(l.code())
+	g.file.Line()
 }
 
-func (g *generator) abiNames(a schema.ABIName) string {
-	if a.Name == "" {
-		return ""
-	}
-	return fmt.Sprintf("Name: %q, Arch: %q, ", a.Name, goarch[a.ABI])
-}
-
-func (g *generator) wire(r *schema.Ring, a schema.ABI) string {
+func (g *generator) wire(r *schema.Ring, a schema.ABI) code {
 	request, response := 0, 0
 	for _, s := range r.Requests {
 		request = max(request, s.Struct.Size[a])
@@ -80,94 +79,41 @@ func (g *generator) wire(r *schema.Ring, a schema.ABI) string {
 	for _, s := range r.Responses {
 		response = max(response, s.Struct.Size[a])
 	}
-	id := r.Responses[0].ID
-	return fmt.Sprintf("idc.Wire{Stride: %d, Request: %d, Response: %d, ResponseID: idc.Field{Offset: %d, Size: %d}}",
-		r.Stride[a], request, response, id.Offset(a), id.Leaf().Size[a])
+	rsp := at(r.Responses[0].ID, a)
+	return idc("Wire").Values(
+		id("Stride").Op(":").Add(num(r.Stride[a])), id("Request").Op(":").Add(num(request)), id("Response").Op(":").Add(num(response)),
+		id("ResponseID").Op(":").Add(idc("Field")).Values(id("Offset").Op(":").Add(num(rsp.off)), id("Size").Op(":").Add(num(rsp.leaf.Size))))
 }
 
-func (g *generator) ringSpec(r *schema.Ring) {
-	g.out.line("Ring: idc.RingSpec{")
-	say := func(field string, k *schema.Key) {
-		if k != nil {
-			g.out.line("%s: %q,", field, k.Name)
-		}
-	}
-	say("Ref", r.RefKey)
-	say("Order", r.Order)
-	say("MaxOrder", r.MaxOrder)
+func (g *generator) ringSpec(r *schema.Ring) code {
+	l := new(literal)
+	l.key("Ref", r.RefKey)
+	l.key("Order", r.Order)
+	l.key("MaxOrder", r.MaxOrder)
 	if r.Order != nil {
-		g.out.line("Orders: %d,", mostOrder)
+		l.number("Orders", mostOrder)
 	}
-	say("Port", r.Channel)
-	say("Queues", r.Queues)
-	say("MaxQueues", r.MaxQueues)
-	say("SlotSize", r.SlotKey)
-	g.out.line("},")
+	l.key("Port", r.Channel)
+	l.key("Queues", r.Queues)
+	l.key("MaxQueues", r.MaxQueues)
+	l.key("SlotSize", r.SlotKey)
+	return idc("RingSpec").Add(l.code())
 }
 
-// maxSegments is the most segments of a request, over all forms.
-func (g *generator) maxSegments() (n int) {
-	for _, t := range g.p.Transactions {
-		for _, f := range t.Forms {
-			n = max(n, formSegments(f))
-		}
-	}
-	return n
-}
-
-// formSegments is how many segments a form carries here.
-func formSegments(f *schema.Form) (n int) {
-	for _, s := range f.Segments {
-		n = max(n, s.Max)
-	}
-	if f.Limit != nil {
-		n = min(n, mostSegments)
-	}
-	return n
-}
-
-// direct is how many segments a slot has room for.
-func (g *generator) direct() (n int) {
-	for _, t := range g.p.Transactions {
-		for _, f := range t.Forms {
-			for _, s := range f.Segments {
-				if s.Pages == 0 {
-					n = max(n, s.Max)
+// slotSizes declares the sizes of slots that differ by ABI.
+func (g *generator) slotSizes() {
+	for _, r := range g.p.Rings {
+		for _, list := range [][]*schema.Slot{r.Requests, r.Responses} {
+			for _, slot := range list {
+				s := slot.Struct
+				if g.sizes[s] != "" || g.p.Device.Same(s.Size) {
+					continue
 				}
+				g.sizes[s] = g.unique("sizeOf" + golang.Exported(s.Name))
+				doc(g.file, g.sizes[s]+" is in bytes.")
+				g.sizeTable(g.sizes[s], s)
+				g.file.Line()
 			}
 		}
 	}
-	return n
-}
-
-// paged reports whether a form has pages of segments.
-func (g *generator) paged() bool {
-	for _, t := range g.p.Transactions {
-		for _, f := range t.Forms {
-			for _, s := range f.Segments {
-				if s.Pages > 0 {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// segment is the struct that describes a piece of a page, or nil.
-func (g *generator) segment() *schema.Struct {
-	for _, s := range g.p.Structs {
-		if s.Segment != nil {
-			return s
-		}
-	}
-	return nil
-}
-
-// grain is the number of bytes that pieces of pages are multiples of.
-func (g *generator) grain() int {
-	if s := g.segment(); s != nil && s.Segment.Unit != nil {
-		return max(1, int(s.Segment.Unit.Bytes))
-	}
-	return 1
 }

@@ -3,171 +3,178 @@ package gen
 import (
 	"fmt"
 
+	"github.com/dave/jennifer/jen"
+
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// arrayOf makes the accessor of an array that segments or pages of them go to.
-func (g *generator) arrayOf(s *schema.Struct, f *schema.Field) {
-	g.out.line("// %s is where %s is.", g.arrayName(s, f), f.Name)
-	if g.same(f.Offset) {
-		g.out.line("func %s(b []byte) []byte { return %s }", g.arrayName(s, f), sliceOf(f, g.abis[0].ABI))
-		g.out.line("")
-		return
+// carriers are the segments that carry bulks, in the order of their use.
+func (g *generator) carriers() (list []*schema.Struct) {
+	seen := map[*schema.Struct]bool{}
+	for _, t := range g.p.Transactions {
+		for _, f := range t.Forms {
+			for _, s := range f.Segments {
+				if !seen[s.Elem] {
+					seen[s.Elem] = true
+					list = append(list, s.Elem)
+				}
+			}
+		}
 	}
-	g.out.line("func %s(b []byte, abi int) []byte {", g.arrayName(s, f))
-	groups := g.layouts([]*schema.Field{f})
-	for _, group := range groups[:len(groups)-1] {
-		g.out.line("if %s {", g.isABI(group))
-		g.out.line("return %s", sliceOf(f, group[0].ABI))
-		g.out.line("}")
-	}
-	g.out.line("return %s", sliceOf(f, groups[len(groups)-1][0].ABI))
-	g.out.line("}")
-	g.out.line("")
+	return list
 }
 
-func sliceOf(f *schema.Field, a schema.ABI) string {
-	return fmt.Sprintf("b[%d:%d]", f.Offset[a], f.Offset[a]+f.Size[a])
-}
-
-func (g *generator) arrayName(s *schema.Struct, f *schema.Field) string {
-	return g.structName(s) + exported(f.Name)
-}
-
-// arrayExpr is the array of a segment bind, in the slot b.
-func (g *generator) arrayExpr(s *schema.Struct, bind *schema.SegmentBind, b string) string {
-	f := bind.Array.Leaf()
-	if g.same(f.Offset) {
-		return fmt.Sprintf("%s(%s)", g.arrayName(s, f), b)
+// grain is the number of bytes that pieces of pages are multiples of. All are powers of two.
+func (g *generator) grain() int {
+	n := 1
+	for _, s := range g.carriers() {
+		n = max(n, grainOf(s))
 	}
-	return fmt.Sprintf("%s(%s, abi)", g.arrayName(s, f), b)
+	return n
 }
 
-// segments makes the codec of segments.
-func (g *generator) segments() {
-	s := g.segment()
-	if s == nil {
-		return
+func grainOf(s *schema.Struct) int { return max(1, int(s.Segment.Unit.Bytes)) }
+
+// segmentSize is the size of the largest segment that is in pages of its own, or 0.
+func (g *generator) segmentSize() (n int) {
+	for _, t := range g.p.Transactions {
+		for _, f := range t.Forms {
+			for _, s := range f.Segments {
+				if s.Pages > 0 {
+					n = max(n, s.Elem.Size[g.abis[0]])
+				}
+			}
+		}
 	}
-	g.putSegments(s)
-	g.takeSegments(s)
-	if g.paged() {
-		g.segmentPages(s)
+	return n
+}
+
+// segmentFuncs is how the names of the functions for a segment end: with nothing for the only one.
+func (g *generator) segmentFunc(verb string, s *schema.Struct) string { return verb + g.segments[s] }
+
+// segmentCodecs makes the codecs of segments.
+func (g *generator) segmentCodecs() {
+	list := g.carriers()
+	for i, s := range list {
+		if i > 0 {
+			g.segments[s] = itoa(i + 1)
+		}
+		g.putSegments(s)
+		g.takeSegments(s)
+		if g.paged(s) {
+			g.putSegmentPages(s)
+			g.takeSegmentPages(s)
+		}
 	}
 }
 
-// scaled is an expression divided by the grain of segments.
-func scaled(v string, grain int, op string) string {
+// paged reports whether a form has pages of such segments.
+func (g *generator) paged(segment *schema.Struct) bool {
+	for _, t := range g.p.Transactions {
+		for _, f := range t.Forms {
+			for _, s := range f.Segments {
+				if s.Pages > 0 && s.Elem == segment {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// scaled is an expression multiplied or divided by the grain of segments.
+func scaled(v code, grain int, op string) code {
 	if grain == 1 {
 		return v
 	}
-	return fmt.Sprintf("%s%s%d", v, op, grain)
+	return v.Op(op).Add(num(grain))
 }
+
+func segmentsParam() code { return id("segs").Index().Add(idc("Segment")) }
 
 func (g *generator) putSegments(s *schema.Struct) {
-	abi, seg, size := g.abis[0].ABI, s.Segment, s.Size[g.abis[0].ABI]
-	g.out.line("// putSegments encodes segs into b, %d bytes each.", size)
-	g.out.line("func putSegments(b []byte, segs []idc.Segment) {")
-	g.out.line("for _, s := range segs {")
-	g.out.line("clear(b[:%d])", size)
-	g.putScalar(seg.Gref.Type, at{off: seg.Gref.Offset[abi]}, "s.Ref")
-	first, last := scaled("s.Offset", g.grain(), "/"), "s.Length"
-	if seg.Inclusive {
-		last = scaled("(s.Offset+s.Length)", g.grain(), "/") + "-1"
-	} else {
-		last = scaled(last, g.grain(), "/")
-	}
-	g.out.line("%s", g.putUint(seg.First, abi, first))
-	g.out.line("%s", g.putUint(seg.Last, abi, last))
-	g.out.line("b = b[%d:]", size)
-	g.out.line("}")
-	g.out.line("}")
-	g.out.line("")
-}
-
-func (g *generator) putUint(f *schema.Field, abi schema.ABI, v string) string {
-	if f.Type.Size == 1 {
-		return fmt.Sprintf("b[%d] = uint8(%s)", f.Offset[abi], v)
-	}
-	return fmt.Sprintf("%s.PutUint%d(b[%d:], uint%d(%s))", order(f.Type), 8*f.Type.Size, f.Offset[abi], 8*f.Type.Size, v)
-}
-
-func (g *generator) getUint(f *schema.Field, abi schema.ABI) string {
-	if f.Type.Size == 1 {
-		return fmt.Sprintf("uint32(b[%d])", f.Offset[abi])
-	}
-	return fmt.Sprintf("uint32(%s.Uint%d(b[%d:]))", order(f.Type), 8*f.Type.Size, f.Offset[abi])
+	a, seg, grain := g.abis[0], s.Segment, grainOf(s)
+	size, name := s.Size[a], g.segmentFunc("putSegments", s)
+	doc(g.file, fmt.Sprintf("%s encodes segs into b, %d bytes each.", name, size))
+	g.file.Func().Id(name).Params(id("b").Index().Byte(), segmentsParam()).Block(
+		jen.For(jen.List(id("_"), id("s")).Op(":=").Range().Id("segs")).BlockFunc(func(out *jen.Group) {
+			out.Clear(id("b").Index(jen.Op(":").Add(num(size))))
+			put := func(f *schema.Field, v code) { putRaw(out, f.Type, at(to(f), a).spot, id(rawName(f.Type)).Call(v)) }
+			put(seg.Gref, field("s", "Ref")())
+			put(seg.First, scaled(field("s", "Offset")(), grain, "/"))
+			if seg.Inclusive {
+				put(seg.Last, scaled(jen.Parens(field("s", "Offset")().Op("+").Id("s").Dot("Length")), grain, "/").Op("-").Lit(1))
+			} else {
+				put(seg.Last, scaled(field("s", "Length")(), grain, "/"))
+			}
+			out.Id("b").Op("=").Id("b").Index(num(size), jen.Empty())
+		}))
+	g.file.Line()
 }
 
 func (g *generator) takeSegments(s *schema.Struct) {
-	abi, seg, size := g.abis[0].ABI, s.Segment, s.Size[g.abis[0].ABI]
-	g.out.line("// takeSegments checks the first n segments of b and adds them to the bulk data of")
-	g.out.line("// r. It is false if there are too many, or one isn't within a page.")
-	g.out.line("func takeSegments(r *idc.Request, b []byte, n int) bool {")
-	g.out.line("if n > len(b)/%d {", size)
-	g.out.line("return false")
-	g.out.line("}")
-	g.out.line("for ; n > 0; n-- {")
-	g.out.line("s := idc.Segment{Ref: %s}", g.scalar(seg.Gref.Type, at{off: seg.Gref.Offset[abi]}))
-	g.out.line("first, last := %s, %s", g.getUint(seg.First, abi), g.getUint(seg.Last, abi))
-	if seg.Inclusive {
-		g.out.line("if first > last || last >= %s {", scaled(fmt.Sprint(schema.PageSize), g.grain(), "/"))
-		g.out.line("return false")
-		g.out.line("}")
-		g.out.line("s.Offset, s.Length = %s, %s", scaled("first", g.grain(), "*"), scaled("(last-first+1)", g.grain(), "*"))
-	} else {
-		g.out.line("s.Offset, s.Length = %s, %s", scaled("first", g.grain(), "*"), scaled("last", g.grain(), "*"))
-	}
-	g.out.line("if r.AddSegment(s) != nil {")
-	g.out.line("return false")
-	g.out.line("}")
-	g.out.line("b = b[%d:]", size)
-	g.out.line("}")
-	g.out.line("return true")
-	g.out.line("}")
-	g.out.line("")
+	a, seg, grain := g.abis[0], s.Segment, grainOf(s)
+	size, name := s.Size[a], g.segmentFunc("takeSegments", s)
+	refuse := jen.Return(jen.False())
+	wide := func(f *schema.Field) code { return convert(rawName(f.Type), "uint64", raw(f.Type, at(to(f), a).spot)) }
+	page := func() code { return num(schema.PageSize / grain) }
+	doc(g.file, name+" checks the first n segments of b and adds them to the bulk data of\nr. It is false if there are too many, or one isn't within a page.")
+	g.file.Func().Id(name).Params(id("r").Op("*").Add(idc("Request")), id("b").Index().Byte(), id("n").Int()).Bool().Block(
+		jen.If(id("n").Op(">").Len(id("b")).Op("/").Add(num(size))).Block(refuse),
+		jen.For(jen.Empty(), id("n").Op(">").Lit(0), id("n").Op("--")).BlockFunc(func(out *jen.Group) {
+			out.List(id("first"), id("last")).Op(":=").List(wide(seg.First), wide(seg.Last))
+			bad, length := id("first").Op(">=").Add(page()).Op("||").Id("last").Op(">").Add(page()), id("last")
+			if seg.Inclusive {
+				bad = id("first").Op(">").Id("last").Op("||").Id("last").Op(">=").Add(page())
+				length = jen.Parens(id("last").Op("-").Id("first").Op("+").Lit(1))
+			}
+			out.If(bad).Block(refuse)
+			out.Id("s").Op(":=").Add(idc("Segment")).Values(
+				id("Ref").Op(":").Add(g.scalar(seg.Gref.Type, raw(seg.Gref.Type, at(to(seg.Gref), a).spot))),
+				id("Offset").Op(":").Uint32().Call(scaled(id("first"), grain, "*")),
+				id("Length").Op(":").Uint32().Call(scaled(length, grain, "*")))
+			out.If(id("r").Dot("AddSegment").Call(id("s")).Op("!=").Nil()).Block(refuse)
+			out.Id("b").Op("=").Id("b").Index(num(size), jen.Empty())
+		}),
+		jen.Return(jen.True()))
+	g.file.Line()
 }
 
-func (g *generator) segmentPages(s *schema.Struct) {
-	size := s.Size[g.abis[0].ABI]
-	per := schema.PageSize / size
-	g.out.line("// segmentsPerPage is how many segments a page of them holds.")
-	g.out.line("const segmentsPerPage = %d", per)
-	g.out.line("")
-	g.out.lines(fmt.Sprintf(`
-	// putSegmentPages encodes segs into the pages that t has for them, and the
-	// references of these pages into grefs.
-	func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
-	const some = 64
-	var b [%[1]d * some]byte
-	for i := 0; len(segs) > 0; i++ {
-	page, ref := t.SegmentPage(i)
-	binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-	for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
-	n := min(len(segs), some, segmentsPerPage-at)
-	putSegments(b[:], segs[:n])
-	page.CopyIn(%[1]d*at, b[:%[1]d*n])
-	segs = segs[n:]
-	}
-	}
-	}
+func perPage(s *schema.Struct, a schema.ABI) int { return schema.PageSize / s.Size[a] }
 
-	// takeSegmentPages is takeSegments for segments in pages of their own. Each page is
-	// copied before it is looked at.
-	func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	if n > segmentsPerPage*(len(grefs)/4) {
-	return false
-	}
-	for n > 0 {
-	some := min(n, segmentsPerPage)
-	b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), %[1]d*some)
-	if err != nil || !takeSegments(r, b, some) {
-	return false
-	}
-	grefs, n = grefs[4:], n-some
-	}
-	return true
-	}
-	`, size))
-	g.out.line("")
+func (g *generator) putSegmentPages(s *schema.Struct) {
+	const some = 64
+	size, per := s.Size[g.abis[0]], perPage(s, g.abis[0])
+	name := g.segmentFunc("putSegmentPages", s)
+	left := func() code { return jen.Len(id("segs")) }
+	doc(g.file, fmt.Sprintf("%s encodes segs into the pages that t has for them, %d in each, and the\nreferences of these pages into grefs.", name, per))
+	g.file.Func().Id(name).Params(id("t").Op("*").Add(idc("Txn")), id("grefs").Index().Byte(), segmentsParam()).Block(
+		jen.Const().Id("some").Op("=").Add(num(min(some, per))),
+		jen.Var().Id("b").Index(num(size).Op("*").Id("some")).Byte(),
+		jen.For(id("i").Op(":=").Lit(0), left().Op(">").Lit(0), id("i").Op("++")).Block(
+			jen.List(id("page"), id("ref")).Op(":=").Id("t").Dot("SegmentPage").Call(id("i")),
+			std("binary", "LittleEndian").Dot("PutUint32").Call(id("grefs").Index(num(4).Op("*").Id("i"), jen.Empty()), jen.Uint32().Call(id("ref"))),
+			jen.For(id("at").Op(":=").Lit(0), id("at").Op("<").Add(num(per)).Op("&&").Add(left()).Op(">").Lit(0), id("at").Op("+=").Id("some")).Block(
+				id("n").Op(":=").Min(left(), id("some"), num(per).Op("-").Id("at")),
+				call(g.segmentFunc("putSegments", s), id("b").Index(jen.Op(":")), id("segs").Index(jen.Op(":").Id("n"))),
+				id("page").Dot("CopyIn").Call(num(size).Op("*").Id("at"), id("b").Index(jen.Op(":").Add(num(size)).Op("*").Id("n"))),
+				id("segs").Op("=").Id("segs").Index(id("n"), jen.Empty()))))
+	g.file.Line()
+}
+
+func (g *generator) takeSegmentPages(s *schema.Struct) {
+	size, per := s.Size[g.abis[0]], perPage(s, g.abis[0])
+	take, name := g.segmentFunc("takeSegments", s), g.segmentFunc("takeSegmentPages", s)
+	refuse := jen.Return(jen.False())
+	doc(g.file, name+" is "+take+" for segments in pages of their own. Each page is\ncopied before it is looked at.")
+	g.file.Func().Id(name).Params(id("r").Op("*").Add(idc("Request")), id("grefs").Index().Byte(), id("n").Int()).Bool().Block(
+		jen.If(id("n").Op(">").Add(num(per)).Op("*").Parens(jen.Len(id("grefs")).Op("/").Lit(4))).Block(refuse),
+		jen.For(id("n").Op(">").Lit(0)).Block(
+			id("some").Op(":=").Min(id("n"), num(per)),
+			jen.List(id("b"), jen.Err()).Op(":=").Id("r").Dot("List").Call(
+				idc("GrantRef").Call(std("binary", "LittleEndian").Dot("Uint32").Call(id("grefs"))), num(size).Op("*").Id("some")),
+			jen.If(jen.Err().Op("!=").Nil().Op("||").Op("!").Id(take).Call(id("r"), id("b"), id("some"))).Block(refuse),
+			jen.List(id("grefs"), id("n")).Op("=").List(id("grefs").Index(num(4), jen.Empty()), id("n").Op("-").Id("some"))),
+		jen.Return(jen.True()))
+	g.file.Line()
 }

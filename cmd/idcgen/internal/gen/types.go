@@ -4,43 +4,147 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dave/jennifer/jen"
+
+	"github.com/xenidc/idc/idl/golang"
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// units makes a type of each unit, as wide as its widest use.
-func (g *generator) units() {
-	for _, u := range g.p.Units {
-		if u.Name == "bytes" {
-			continue
+// goName is the Go type of a value, as text: types of one text are the same.
+func (g *generator) goName(t *schema.Type) string {
+	switch t.Kind {
+	case schema.Int:
+		if g.inUnit(t) {
+			return g.names.Of(t.Unit)
 		}
-		name := exported(u.Name)
-		what := fmt.Sprintf("%s is a number of %s", name, u.Name)
-		if u.Bytes > 0 {
-			what += fmt.Sprintf(", each of %d bytes", u.Bytes)
-		}
-		g.out.doc(what + ".")
-		if u.Doc != "" {
-			g.out.doc(u.Doc)
-		}
-		g.out.line("type %s %s", name, g.unitType(u))
-		g.out.line("")
+		return intName(t.Size, t.Signed)
+	case schema.Bool:
+		return "bool"
+	case schema.EnumOf:
+		return g.enumName(t.Enum)
+	case schema.BitsOf:
+		return g.names.Of(t.Bits)
+	case schema.StructOf:
+		return g.names.Of(t.Struct)
+	case schema.UnionOf:
+		return g.names.Of(t.Union)
+	case schema.Gref:
+		return "idc.GrantRef"
+	case schema.Port:
+		return "idc.Port"
+	case schema.Domid:
+		return "idc.DomID"
+	case schema.String:
+		return "string"
 	}
+	return g.sequence(t)
 }
 
-// unitType is the least integer type that holds everything that is counted in u.
-func (g *generator) unitType(u *schema.Unit) string {
-	unsigned, signed := 0, 0
+func (g *generator) sequence(t *schema.Type) string {
+	elem, n := "byte", t.Max
+	switch t.Kind {
+	case schema.ArrayOf:
+		elem = g.goName(t.Elem)
+	case schema.Buffer:
+		n = schema.BufferSize
+	}
+	if counted(t) {
+		return "[]" + elem
+	}
+	return fmt.Sprintf("[%d]%s", n, elem)
+}
+
+// goType is the Go type of a value.
+func (g *generator) goType(t *schema.Type) code {
+	switch t.Kind {
+	case schema.EnumOf:
+		if g.enumName(t.Enum) == "idc.Code" {
+			return idc("Code")
+		}
+	case schema.Gref:
+		return idc("GrantRef")
+	case schema.Port:
+		return idc("Port")
+	case schema.Domid:
+		return idc("DomID")
+	case schema.Buffer:
+		return jen.Index(num(schema.BufferSize)).Byte()
+	case schema.Bytes, schema.ArrayOf:
+		elem := jen.Byte()
+		if t.Kind == schema.ArrayOf {
+			elem = g.goType(t.Elem)
+		}
+		if counted(t) {
+			return jen.Index().Add(elem)
+		}
+		return jen.Index(num(t.Max)).Add(elem)
+	}
+	return id(g.goName(t))
+}
+
+// zero is the zero value of a type.
+func (g *generator) zero(t *schema.Type) code {
+	switch {
+	case t.Kind == schema.Bool:
+		return jen.False()
+	case t.Scalar():
+		return num(0)
+	case t.Kind == schema.String:
+		return jen.Lit("")
+	case counted(t):
+		return jen.Nil()
+	}
+	return g.goType(t).Values()
+}
+
+func intName(size int, signed bool) string {
+	if signed {
+		return fmt.Sprintf("int%d", 8*size)
+	}
+	return fmt.Sprintf("uint%d", 8*size)
+}
+
+// rawName is the Go type of the number that a scalar is on the wire.
+func rawName(t *schema.Type) string { return intName(t.Size, false) }
+
+// convert makes an expression of type from one of type to.
+func convert(from, to string, v code) code {
+	if from == to {
+		return v
+	}
+	return id(to).Call(v)
+}
+
+// segmented reports whether the type is an array that segments go to.
+func segmented(t *schema.Type) bool {
+	return t.Kind == schema.ArrayOf && (t.Pages != nil || t.Elem.Kind == schema.StructOf && t.Elem.Struct.Segment != nil)
+}
+
+// counted reports whether the number of elements is part of a value's Go type. Where segments are values, as in packages
+// without stubs, there are always all of them, and their count is a field of its own.
+func counted(t *schema.Type) bool { return t.Count != nil && !segmented(t) }
+
+// measureUnits finds the Go type of each unit: that of its widest use. What is narrower or of another sign is a plain number
+// in Go, so that no value is lost.
+func (g *generator) measureUnits() {
 	see := func(t *schema.Type) {
-		switch {
-		case t == nil || t.Unit != u:
-		case t.Signed:
-			signed = max(signed, t.Size)
-		default:
-			unsigned = max(unsigned, t.Size)
+		if t != nil && t.Kind == schema.ArrayOf {
+			t = t.Elem
+		}
+		if t == nil || t.Kind != schema.Int || t.Unit == nil {
+			return
+		}
+		if have := g.units[t.Unit]; have == nil || t.Size > have.Size || t.Size == have.Size && have.Signed {
+			g.units[t.Unit] = t
 		}
 	}
 	for _, s := range g.p.Structs {
 		for _, f := range s.Fields {
+			see(f.Type)
+		}
+	}
+	for _, u := range g.p.Unions {
+		for _, f := range u.Members {
 			see(f.Type)
 		}
 	}
@@ -57,225 +161,55 @@ func (g *generator) unitType(u *schema.Unit) string {
 			see(p.Type)
 		}
 	}
-	switch {
-	case signed == 0:
-		return intType(max(unsigned, 1), false)
-	case unsigned >= signed:
-		return intType(min(2*unsigned, 8), true)
+}
+
+// inUnit reports whether a number has the type of its unit in Go.
+func (g *generator) inUnit(t *schema.Type) bool {
+	if t.Unit == nil || g.names.Of(t.Unit) == "" { // bytes are of no unit of the protocol's
+		return false
 	}
-	return intType(signed, true)
+	u := g.units[t.Unit]
+	return u != nil && u.Size == t.Size && u.Signed == t.Signed
+}
+
+func (g *generator) unitTypes() {
+	for _, u := range g.p.Units {
+		name := g.names.Of(u)
+		if name == "" {
+			continue
+		}
+		what := fmt.Sprintf("%s is a number of %s", name, u.Name)
+		if u.Bytes > 0 {
+			what += fmt.Sprintf(", each of %d bytes", u.Bytes)
+		}
+		doc(g.file, what+".")
+		if u.Doc != "" {
+			doc(g.file, u.Doc)
+		}
+		size, signed := 1, false
+		if t := g.units[u]; t != nil {
+			size, signed = t.Size, t.Signed
+		}
+		g.file.Type().Id(name).Id(intName(size, signed))
+		g.file.Line()
+	}
 }
 
 func (g *generator) consts() {
 	if len(g.p.Consts) == 0 {
 		return
 	}
-	g.out.line("// Numbers that the protocol names.")
-	g.out.line("const (")
-	for _, c := range g.p.Consts {
-		if c.Doc != "" {
-			g.out.doc(c.Doc)
-		}
-		g.out.line("%s = %d", exported(c.Name), c.Value)
-	}
-	g.out.lines(`
-	)
-	`)
-}
-
-// hidden reports whether an enum is the compiler's own: the operations and the
-// status of a protocol that declares none.
-func (g *generator) hidden(e *schema.Enum) bool { return g.p.Chosen && e.Pos == g.p.Pos }
-
-// enumType is the Go type of an enum.
-func (g *generator) enumType(e *schema.Enum) string {
-	switch {
-	case g.hidden(e) && e.Status:
-		return "idc.Code"
-	case g.hidden(e):
-		return unexported(e.Name)
-	}
-	return exported(e.Name)
-}
-
-func (g *generator) enumValue(e *schema.Enum, v *schema.EnumValue) string {
-	if g.hidden(e) && e.Status {
-		return map[schema.Role]string{
-			schema.Success: "idc.Succeeded", schema.Failure: "idc.Failed",
-			schema.Malformed: "idc.Malformed", schema.Unsupported: "idc.Unsupported",
-		}[v.Roles[0]]
-	}
-	return g.enumType(e) + exported(v.Name)
-}
-
-func (g *generator) enums() {
-	for _, e := range g.p.Enums {
-		if g.hidden(e) && e.Status {
-			continue
-		}
-		g.enum(e)
-	}
-}
-
-func (g *generator) enum(e *schema.Enum) {
-	name := g.enumType(e)
-	g.docOr(sentence(name, "says", e.Doc), name+" is an enumeration.")
-	g.out.line("type %s %s", name, intType(e.Size, e.Signed))
-	g.out.line("")
-	if len(e.Values) == 0 {
-		return
-	}
-	g.out.line("// The values of %s.", name)
-	g.out.line("const (")
-	for _, v := range e.Values {
-		if v.Doc != "" && !g.hidden(e) {
-			g.out.doc(v.Doc)
-		}
-		g.out.line("%s %s = %d", g.enumValue(e, v), name, v.Value)
-	}
-	g.out.line(")")
-	g.out.line("")
-	if !g.hidden(e) {
-		g.enumString(e, name)
-	}
-}
-
-func (g *generator) enumString(e *schema.Enum, name string) {
-	g.out.line("// String is the value's name in the protocol.")
-	g.out.line("func (v %s) String() string {", name)
-	g.out.line("switch v {")
-	for _, v := range e.Values {
-		g.out.line("case %s:", g.enumValue(e, v))
-		g.out.line("return %q", v.Name)
-	}
-	g.out.line("}")
-	if e.Signed {
-		g.out.line(`return "%s " + strconv.FormatInt(int64(v), 10)`, e.Name)
-	} else {
-		g.out.line(`return "%s " + strconv.FormatUint(uint64(v), 10)`, e.Name)
-	}
-	g.out.line("}")
-	g.out.line("")
-}
-
-func (g *generator) bits() {
-	for _, b := range g.p.Bits {
-		name := exported(b.Name)
-		g.docOr(sentence(name, "says", b.Doc), name+" is a set of bits.")
-		g.out.line("type %s %s", name, intType(b.Size, false))
-		g.out.line("")
-		g.flags(b, name)
-		for _, group := range b.Groups {
-			if group.Width > 1 {
-				g.group(name, group)
+	doc(g.file, "Numbers that the protocol names.")
+	g.file.Const().DefsFunc(func(out *jen.Group) {
+		for _, c := range g.p.Consts {
+			if c.Doc != "" {
+				doc(out, c.Doc)
 			}
+			out.Id(g.names.Of(c)).Op("=").Add(lit(c.Value))
 		}
-	}
+	})
+	g.file.Line()
 }
 
-// flags makes a constant of each single bit.
-func (g *generator) flags(b *schema.Bits, name string) {
-	head := false
-	for _, group := range b.Groups {
-		if group.Width > 1 {
-			continue
-		}
-		if !head {
-			g.out.line("// The bits of %s.", name)
-			g.out.line("const (")
-			head = true
-		}
-		if group.Doc != "" {
-			g.out.doc(group.Doc)
-		}
-		g.out.line("%s%s %s = 1 << %d", name, exported(group.Name), name, group.Shift)
-	}
-	if head {
-		g.out.line(")")
-		g.out.line("")
-	}
-}
-
-// group makes accessors of bits that form a number.
-func (g *generator) group(name string, group *schema.BitGroup) {
-	typ := g.goType((&schema.Path{Fields: []*schema.Field{{}}, Bits: group}).Type())
-	field := exported(group.Name)
-	g.docOr(sentence(field, "is", group.Doc), fmt.Sprintf("%s is bits %d to %d.", field, group.Shift, group.Shift+group.Width-1))
-	down, up := fmt.Sprintf("v >> %d", group.Shift), fmt.Sprintf("%s(x)<<%d", name, group.Shift)
-	if group.Shift == 0 {
-		down, up = "v", name+"(x)"
-	}
-	g.out.line("func (v %s) %s() %s { return %s(%s & %#x) }", name, field, typ, typ, down, group.Mask()>>group.Shift)
-	g.out.line("")
-	g.out.line("// With%s returns v with these bits replaced; what doesn't fit of x is lost.", field)
-	g.out.line("func (v %s) With%s(x %s) %s {", name, field, typ, name)
-	g.out.line("return v&^%#x | %s&%#x", group.Mask(), up, group.Mask())
-	g.out.line("}")
-	g.out.line("")
-}
-
-func (g *generator) docOr(doc, otherwise string) {
-	if doc == "" {
-		doc = otherwise
-	}
-	g.out.doc(doc)
-}
-
-func intType(size int, signed bool) string {
-	if signed {
-		return fmt.Sprintf("int%d", 8*size)
-	}
-	return fmt.Sprintf("uint%d", 8*size)
-}
-
-// goType is the Go type of a value.
-func (g *generator) goType(t *schema.Type) string {
-	switch t.Kind {
-	case schema.Int:
-		if t.Unit != nil && t.Unit.Name != "bytes" && g.declares(t.Unit) {
-			return exported(t.Unit.Name)
-		}
-		return intType(t.Size, t.Signed)
-	case schema.Bool:
-		return "bool"
-	case schema.EnumOf:
-		return g.enumType(t.Enum)
-	case schema.BitsOf:
-		return exported(t.Bits.Name)
-	case schema.StructOf:
-		return g.structName(t.Struct)
-	case schema.UnionOf:
-		return exported(t.Union.Name)
-	case schema.Gref:
-		return "idc.GrantRef"
-	case schema.Port:
-		return "idc.Port"
-	case schema.Domid:
-		return "idc.DomID"
-	case schema.Buffer:
-		return fmt.Sprintf("[%d]byte", schema.BufferSize)
-	case schema.String:
-		return "string"
-	case schema.Bytes:
-		if t.Count == nil {
-			return fmt.Sprintf("[%d]byte", t.Max)
-		}
-		return "[]byte"
-	case schema.ArrayOf:
-		if !counted(t) {
-			return fmt.Sprintf("[%d]%s", t.Max, g.goType(t.Elem))
-		}
-		return "[]" + g.goType(t.Elem)
-	}
-	return "invalid"
-}
-
-// declares reports whether the protocol has the unit itself.
-func (g *generator) declares(u *schema.Unit) bool {
-	for _, have := range g.p.Units {
-		if have == u {
-			return true
-		}
-	}
-	return false
-}
+// hidden reports whether an enum is the compiler's own: the operations and the status of a protocol that declares none.
+func (g *generator) hidden(e *schema.Enum) bool { return golang.Hidden(g.p, e) }

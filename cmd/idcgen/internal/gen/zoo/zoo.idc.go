@@ -69,7 +69,9 @@ const (
 )
 
 // Row is bits 0 to 6.
-func (v Place) Row() uint8 { return uint8(v & 0x7f) }
+func (v Place) Row() uint8 {
+	return uint8(v & 0x7f)
+}
 
 // WithRow returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Place) WithRow(x uint8) Place {
@@ -77,7 +79,9 @@ func (v Place) WithRow(x uint8) Place {
 }
 
 // Diet is bits 8 to 9.
-func (v Place) Diet() Diet { return Diet(v >> 8 & 0x3) }
+func (v Place) Diet() Diet {
+	return Diet(v >> 8 & 0x3)
+}
 
 // WithDiet returns v with these bits replaced; what doesn't fit of x is lost.
 func (v Place) WithDiet(x Diet) Place {
@@ -121,14 +125,23 @@ func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 
 // FrontKeys is what a front end publishes. The runtime adds what it needs for rings.
 type FrontKeys struct {
+	// 0 stands for 3.
 	Visitors int32
 }
 
 // Option has a front end publish k.
-func (k FrontKeys) Option() idc.Option { return idc.Publish(k.publish) }
+func (k FrontKeys) Option() idc.Option {
+	return idc.Publish(k.publish)
+}
 
 func (k FrontKeys) publish(w *idc.KeyWriter) {
+	k.complete()
 	w.Int("visitors", int64(k.Visitors))
+}
+
+// complete gives keys that are zero the value that zero stands for.
+func (k *FrontKeys) complete() {
+	k.Visitors = cmp.Or(k.Visitors, 3)
 }
 
 // readFrontKeys reads what a front end published, and checks it; r keeps the error.
@@ -166,9 +179,6 @@ type Animal struct {
 	Name [3]byte
 }
 
-// AnimalSize is in bytes.
-const AnimalSize = 24
-
 // put encodes m into b, which is zeroed and large enough.
 func (m *Animal) put(b []byte) {
 	_ = b[23]
@@ -201,9 +211,6 @@ type CageList struct {
 	Cages [4]uint32
 }
 
-// CageListSize is in bytes.
-const CageListSize = 16
-
 // put encodes m into b, which is zeroed and large enough.
 func (m *CageList) put(b []byte) {
 	_ = b[15]
@@ -218,471 +225,6 @@ func (m *CageList) get(b []byte) {
 	for i := range m.Cages {
 		m.Cages[i] = binary.LittleEndian.Uint32(b[0+4*i:])
 	}
-}
-
-// response is the answer to a request that has no results.
-type response struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-}
-
-// responseSize is in bytes.
-const responseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *response) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-}
-
-// get decodes b, which is large enough and private.
-func (m *response) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-}
-
-// countResponse is what count answers.
-type countResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status  idc.Code
-	animals uint16
-	oldest  Animal
-	grefs   [2]idc.GrantRef
-}
-
-// countResponseSize is in bytes.
-const countResponseSize = 40
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *countResponse) put(b []byte) {
-	_ = b[39]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	binary.LittleEndian.PutUint16(b[6:], m.animals)
-	m.oldest.put(b[8:])
-	for i := range m.grefs {
-		binary.LittleEndian.PutUint32(b[32+4*i:], uint32(m.grefs[i]))
-	}
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *countResponse) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[39]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	m.animals = binary.LittleEndian.Uint16(b[6:])
-	ok = m.oldest.get(b[8:]) && ok
-	for i := range m.grefs {
-		m.grefs[i] = idc.GrantRef(binary.LittleEndian.Uint32(b[32+4*i:]))
-	}
-	return ok
-}
-
-// countRequest is what count asks for.
-type countRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id    uint32
-	cage  Cages
-	place Place
-	tame  bool
-}
-
-// countRequestSize is in bytes.
-const countRequestSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *countRequest) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint32(b[8:], uint32(m.cage))
-	binary.LittleEndian.PutUint16(b[12:], uint16(m.place))
-	if m.tame {
-		b[14] = 1
-	}
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *countRequest) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.cage = Cages(binary.LittleEndian.Uint32(b[8:]))
-	m.place = Place(binary.LittleEndian.Uint16(b[12:]))
-	ok = ok && m.place&^0x3ff == 0
-	m.tame = b[14] != 0
-	return ok
-}
-
-// moveResponse is what move answers.
-type moveResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	moved  uint8
-}
-
-// moveResponseSize is in bytes.
-const moveResponseSize = 8
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *moveResponse) put(b []byte) {
-	_ = b[7]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	b[6] = m.moved
-}
-
-// get decodes b, which is large enough and private.
-func (m *moveResponse) get(b []byte) {
-	_ = b[7]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	m.moved = b[6]
-}
-
-// moveRequest is what move asks for.
-type moveRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id   uint32
-	herd []Animal
-	to   CageList
-}
-
-// moveRequestSize is in bytes.
-const moveRequestSize = 152
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *moveRequest) put(b []byte) {
-	_ = b[151]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], uint16(min(len(m.herd), 5)))
-	for i := range m.herd[:min(len(m.herd), 5)] {
-		m.herd[i].put(b[16+24*i:])
-	}
-	m.to.put(b[136:])
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *moveRequest) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[151]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	if n := int(binary.LittleEndian.Uint16(b[8:])); n > 5 {
-		ok = false
-	} else {
-		m.herd = make([]Animal, n)
-		for i := range m.herd {
-			ok = m.herd[i].get(b[16+24*i:]) && ok
-		}
-	}
-	m.to.get(b[136:])
-	return ok
-}
-
-// inviteResponse is what invite answers.
-type inviteResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	pass   [16]byte
-	note   string
-}
-
-// inviteResponseSize is in bytes.
-const inviteResponseSize = 40
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *inviteResponse) put(b []byte) {
-	_ = b[39]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	copy(b[8:], m.pass[:])
-	binary.LittleEndian.PutUint16(b[24:], uint16(copy(b[26:36], m.note)))
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *inviteResponse) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[39]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	copy(m.pass[:], b[8:])
-	if n := int(binary.LittleEndian.Uint16(b[24:])); n <= 10 {
-		m.note = string(b[26 : 26+n])
-	} else {
-		ok = false
-	}
-	return ok
-}
-
-// inviteRequest is what invite asks for.
-type inviteRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id   uint32
-	who  idc.DomID
-	port idc.Port
-	name string
-}
-
-// inviteRequestSize is in bytes.
-const inviteRequestSize = 40
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *inviteRequest) put(b []byte) {
-	_ = b[39]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint16(b[8:], uint16(m.who))
-	binary.LittleEndian.PutUint32(b[12:], uint32(m.port))
-	binary.LittleEndian.PutUint16(b[16:], uint16(copy(b[18:38], m.name)))
-}
-
-// get decodes b, which is large enough and private. It is false if b is malformed.
-func (m *inviteRequest) get(b []byte) (ok bool) {
-	ok = true
-	_ = b[39]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.who = idc.DomID(binary.LittleEndian.Uint16(b[8:]))
-	m.port = idc.Port(binary.LittleEndian.Uint32(b[12:]))
-	if n := int(binary.LittleEndian.Uint16(b[16:])); n <= 20 {
-		m.name = string(b[18 : 18+n])
-	} else {
-		ok = false
-	}
-	return ok
-}
-
-// weighResponse is what weigh answers.
-type weighResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status idc.Code
-	weight int64
-}
-
-// weighResponseSize is in bytes.
-const weighResponseSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *weighResponse) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	binary.LittleEndian.PutUint64(b[8:], uint64(m.weight))
-}
-
-// get decodes b, which is large enough and private.
-func (m *weighResponse) get(b []byte) {
-	_ = b[15]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	m.weight = int64(binary.LittleEndian.Uint64(b[8:]))
-}
-
-// weighRequest is what weigh asks for.
-type weighRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id        uint32
-	fromBlock Blocks
-	// How many segments picture has.
-	pictureCount uint16
-}
-
-// weighRequestSize is in bytes.
-const weighRequestSize = 88
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *weighRequest) put(b []byte) {
-	_ = b[87]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint64(b[8:], uint64(m.fromBlock))
-	binary.LittleEndian.PutUint16(b[16:], m.pictureCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *weighRequest) get(b []byte) {
-	_ = b[87]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.fromBlock = Blocks(binary.LittleEndian.Uint64(b[8:]))
-	m.pictureCount = binary.LittleEndian.Uint16(b[16:])
-}
-
-// weighRequestPicture is where picture is.
-func weighRequestPicture(b []byte) []byte { return b[20:84] }
-
-// weighRequestIndirect is what weigh asks for.
-type weighRequestIndirect struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id        uint32
-	fromBlock Blocks
-	// How many segments picture has.
-	pictureCount uint16
-}
-
-// weighRequestIndirectSize is in bytes.
-const weighRequestIndirectSize = 24
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *weighRequestIndirect) put(b []byte) {
-	_ = b[23]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	binary.LittleEndian.PutUint64(b[8:], uint64(m.fromBlock))
-	binary.LittleEndian.PutUint16(b[16:], m.pictureCount)
-}
-
-// get decodes b, which is large enough and private.
-func (m *weighRequestIndirect) get(b []byte) {
-	_ = b[23]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.fromBlock = Blocks(binary.LittleEndian.Uint64(b[8:]))
-	m.pictureCount = binary.LittleEndian.Uint16(b[16:])
-}
-
-// weighRequestIndirectPicture is where picture is.
-func weighRequestIndirectPicture(b []byte) []byte { return b[20:24] }
-
-// plumageResponse is what plumage answers.
-type plumageResponse struct {
-	// Couples request and response.
-	id uint32
-	// How it ended.
-	status   idc.Code
-	feathers uint32
-}
-
-// plumageResponseSize is in bytes.
-const plumageResponseSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *plumageResponse) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint32(b[0:], m.id)
-	binary.LittleEndian.PutUint16(b[4:], uint16(m.status))
-	binary.LittleEndian.PutUint32(b[8:], m.feathers)
-}
-
-// get decodes b, which is large enough and private.
-func (m *plumageResponse) get(b []byte) {
-	_ = b[15]
-	m.id = binary.LittleEndian.Uint32(b[0:])
-	m.status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
-	m.feathers = binary.LittleEndian.Uint32(b[8:])
-}
-
-// plumageRequest is what plumage asks for.
-type plumageRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id   uint32
-	bird uint8
-}
-
-// plumageRequestSize is in bytes.
-const plumageRequestSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *plumageRequest) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	b[8] = m.bird
-}
-
-// get decodes b, which is large enough and private.
-func (m *plumageRequest) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.bird = b[8]
-}
-
-// closeRequest is what close asks for.
-type closeRequest struct {
-	// What it is.
-	operation operation
-	// 0: segments are in the slot; 1: in pages of their own.
-	form uint16
-	// Couples request and response.
-	id    uint32
-	type_ uint8
-	len   uint8
-}
-
-// closeRequestSize is in bytes.
-const closeRequestSize = 16
-
-// put encodes m into b, which is zeroed and large enough.
-func (m *closeRequest) put(b []byte) {
-	_ = b[15]
-	binary.LittleEndian.PutUint16(b[0:], uint16(m.operation))
-	binary.LittleEndian.PutUint16(b[2:], m.form)
-	binary.LittleEndian.PutUint32(b[4:], m.id)
-	b[8] = m.type_
-	b[9] = m.len
-}
-
-// get decodes b, which is large enough and private.
-func (m *closeRequest) get(b []byte) {
-	_ = b[15]
-	m.operation = operation(binary.LittleEndian.Uint16(b[0:]))
-	m.form = binary.LittleEndian.Uint16(b[2:])
-	m.id = binary.LittleEndian.Uint32(b[4:])
-	m.type_ = b[8]
-	m.len = b[9]
 }
 
 // putSegments encodes segs into b, 8 bytes each.
@@ -703,9 +245,11 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 		return false
 	}
 	for ; n > 0; n-- {
-		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:]))}
-		first, last := uint32(binary.LittleEndian.Uint16(b[4:])), uint32(binary.LittleEndian.Uint16(b[6:]))
-		s.Offset, s.Length = first, last
+		first, last := uint64(binary.LittleEndian.Uint16(b[4:])), uint64(binary.LittleEndian.Uint16(b[6:]))
+		if first >= 4096 || last > 4096 {
+			return false
+		}
+		s := idc.Segment{Ref: idc.GrantRef(binary.LittleEndian.Uint32(b[0:])), Offset: uint32(first), Length: uint32(last)}
 		if r.AddSegment(s) != nil {
 			return false
 		}
@@ -714,10 +258,7 @@ func takeSegments(r *idc.Request, b []byte, n int) bool {
 	return true
 }
 
-// segmentsPerPage is how many segments a page of them holds.
-const segmentsPerPage = 512
-
-// putSegmentPages encodes segs into the pages that t has for them, and the
+// putSegmentPages encodes segs into the pages that t has for them, 512 in each, and the
 // references of these pages into grefs.
 func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	const some = 64
@@ -725,8 +266,8 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 	for i := 0; len(segs) > 0; i++ {
 		page, ref := t.SegmentPage(i)
 		binary.LittleEndian.PutUint32(grefs[4*i:], uint32(ref))
-		for at := 0; at < segmentsPerPage && len(segs) > 0; at += some {
-			n := min(len(segs), some, segmentsPerPage-at)
+		for at := 0; at < 512 && len(segs) > 0; at += some {
+			n := min(len(segs), some, 512-at)
 			putSegments(b[:], segs[:n])
 			page.CopyIn(8*at, b[:8*n])
 			segs = segs[n:]
@@ -737,11 +278,11 @@ func putSegmentPages(t *idc.Txn, grefs []byte, segs []idc.Segment) {
 // takeSegmentPages is takeSegments for segments in pages of their own. Each page is
 // copied before it is looked at.
 func takeSegmentPages(r *idc.Request, grefs []byte, n int) bool {
-	if n > segmentsPerPage*(len(grefs)/4) {
+	if n > 512*(len(grefs)/4) {
 		return false
 	}
 	for n > 0 {
-		some := min(n, segmentsPerPage)
+		some := min(n, 512)
 		b, err := r.List(idc.GrantRef(binary.LittleEndian.Uint32(grefs)), 8*some)
 		if err != nil || !takeSegments(r, b, some) {
 			return false
@@ -761,12 +302,12 @@ type Front struct {
 	slots []frontSlot              // by Txn.Index
 
 	// Method values, bound once so that calls allocate nothing.
-	encodeCountFn, doneCountFn         func(*idc.Txn)
-	encodeMoveFn, doneMoveFn           func(*idc.Txn)
-	encodeInviteFn, doneInviteFn       func(*idc.Txn)
-	encodeWeighFn, doneWeighFn         func(*idc.Txn)
-	encodePlumageFn, donePlumageFn     func(*idc.Txn)
-	encodeCloseCallFn, doneCloseCallFn func(*idc.Txn)
+	encoderCount, finisherCount         func(*idc.Txn)
+	encoderMove, finisherMove           func(*idc.Txn)
+	encoderInvite, finisherInvite       func(*idc.Txn)
+	encoderWeigh, finisherWeigh         func(*idc.Txn)
+	encoderPlumage, finisherPlumage     func(*idc.Txn)
+	encoderCloseCall, finisherCloseCall func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -782,7 +323,7 @@ type frontSlot struct {
 	fromBlock Blocks
 	bird      uint8
 	type_     uint8
-	len_      uint8
+	len       uint8
 	done      func(CountResponse, error)
 	done2     func(uint8, error)
 	done3     func(InviteResponse, error)
@@ -795,12 +336,12 @@ type frontSlot struct {
 // connects on its own whenever there is a back end of that name, until Close.
 func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f := new(Front)
-	f.encodeCountFn, f.doneCountFn = f.encodeCount, f.doneCount
-	f.encodeMoveFn, f.doneMoveFn = f.encodeMove, f.doneMove
-	f.encodeInviteFn, f.doneInviteFn = f.encodeInvite, f.doneInvite
-	f.encodeWeighFn, f.doneWeighFn = f.encodeWeigh, f.doneWeigh
-	f.encodePlumageFn, f.donePlumageFn = f.encodePlumage, f.donePlumage
-	f.encodeCloseCallFn, f.doneCloseCallFn = f.encodeCloseCall, f.doneCloseCall
+	f.encoderCount, f.finisherCount = f.encodeCount, f.doneCount
+	f.encoderMove, f.finisherMove = f.encodeMove, f.doneMove
+	f.encoderInvite, f.finisherInvite = f.encodeInvite, f.doneInvite
+	f.encoderWeigh, f.finisherWeigh = f.encodeWeigh, f.doneWeigh
+	f.encoderPlumage, f.finisherPlumage = f.encodePlumage, f.donePlumage
+	f.encoderCloseCall, f.finisherCloseCall = f.encodeCloseCall, f.doneCloseCall
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -818,14 +359,20 @@ func Open(ctx context.Context, d idc.Domain, name string, opts ...idc.Option) (*
 }
 
 // Connected waits until the front end is connected. Its error says what is missing.
-func (f *Front) Connected(ctx context.Context) error { return f.end.Connected(ctx) }
+func (f *Front) Connected(ctx context.Context) error {
+	return f.end.Connected(ctx)
+}
 
 // Close ends the front end. What is under way ends with idc.ErrClosed.
-func (f *Front) Close() error { return f.end.Close() }
+func (f *Front) Close() error {
+	return f.end.Close()
+}
 
 // Poll ends the transactions whose answers are there, without sleeping, and returns
 // how many those were.
-func (f *Front) Poll() int { return f.end.Poll() }
+func (f *Front) Poll() int {
+	return f.end.Poll()
+}
 
 // Back returns what the back end published last, on this connection or an earlier one.
 func (f *Front) Back() BackKeys {
@@ -837,12 +384,16 @@ func (f *Front) Back() BackKeys {
 
 // Alloc returns memory that is shared with the back end, so that bulk data in it
 // needn't be copied.
-func (f *Front) Alloc(bytes int) (*idc.Buffer, error) { return f.end.Alloc(bytes) }
+func (f *Front) Alloc(bytes int) (*idc.Buffer, error) {
+	return f.end.Alloc(bytes)
+}
 
 // MaxBulk is how many bytes one request carries, as of the latest connection, and so
 // the most that an asynchronous call takes. Bulk data in shared memory that doesn't
 // begin with a page may need a page more.
-func (f *Front) MaxBulk() int { return f.end.MaxSegments() * 4096 }
+func (f *Front) MaxBulk() int {
+	return f.end.MaxSegments() * 4096
+}
 
 func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 	k := readBackKeys(r)
@@ -850,7 +401,8 @@ func (f *Front) negotiate(r *idc.KeyReader) (maxSegments int, err error) {
 		return 0, err
 	}
 	f.back.Store(&k)
-	return 17, nil
+	n := 17
+	return n, nil
 }
 
 // refresh takes up what the back end published anew while connected.
@@ -883,7 +435,7 @@ func (f *Front) Count(ctx context.Context, cage Cages, place Place, tame bool) (
 	if err != nil {
 		return CountResponse{}, err
 	}
-	if err := t.Run(ctx, f.encodeCountFn, true); err != nil {
+	if err := t.Run(ctx, f.encoderCount, true); err != nil {
 		return CountResponse{}, err
 	}
 	return f.finishCount(t)
@@ -897,7 +449,7 @@ func (f *Front) CountAsync(ctx context.Context, cage Cages, place Place, tame bo
 		return err
 	}
 	f.slots[t.Index()].done = done
-	t.Start(f.encodeCountFn, f.doneCountFn, true)
+	t.Start(f.encoderCount, f.finisherCount, true)
 	return nil
 }
 
@@ -914,16 +466,25 @@ func (f *Front) beginCount(ctx context.Context, cage Cages, place Place, tame bo
 }
 
 func (f *Front) finishCount(t *idc.Txn) (CountResponse, error) {
-	var m countResponse
-	ok := m.get(t.Response())
+	b := t.Response()
+	_ = b[39]
+	var status idc.Code
+	var result CountResponse
+	ok := true
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	result.Animals = binary.LittleEndian.Uint16(b[6:])
+	ok = result.Oldest.get(b[8:]) && ok
+	for i := range result.Grefs {
+		result.Grefs[i] = idc.GrantRef(binary.LittleEndian.Uint32(b[32+4*i:]))
+	}
 	t.End()
-	if m.status != idc.Succeeded {
-		return CountResponse{}, m.status
+	if status != idc.Succeeded {
+		return CountResponse{}, status
 	}
 	if !ok {
 		return CountResponse{}, &idc.ProtocolError{Field: "response of count"}
 	}
-	return CountResponse{Animals: m.animals, Oldest: m.oldest, Grefs: m.grefs}, nil
+	return result, nil
 }
 
 func (f *Front) doneCount(t *idc.Txn) {
@@ -940,22 +501,26 @@ func (f *Front) doneCount(t *idc.Txn) {
 
 func (f *Front) encodeCount(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := countRequest{operation: operationCount, id: uint32(t.ID()), cage: s.cage, place: s.place, tame: s.tame}
-	m.put(t.Request(countRequestSize))
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationCount))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint32(b[8:], uint32(s.cage))
+	binary.LittleEndian.PutUint16(b[12:], uint16(s.place))
+	if s.tame {
+		b[14] = 1
+	}
 }
 
 // Move moves animals.
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 func (f *Front) Move(ctx context.Context, herd []Animal, to CageList) (uint8, error) {
-	if len(herd) > 5 {
-		return 0, idc.ErrTooLong
-	}
 	t, err := f.beginMove(ctx, herd, to)
 	if err != nil {
 		return 0, err
 	}
-	if err := t.Run(ctx, f.encodeMoveFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderMove, false); err != nil {
 		return 0, err
 	}
 	return f.finishMove(t)
@@ -964,19 +529,19 @@ func (f *Front) Move(ctx context.Context, herd []Animal, to CageList) (uint8, er
 // MoveAsync is Move for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) MoveAsync(ctx context.Context, herd []Animal, to CageList, done func(uint8, error)) error {
-	if len(herd) > 5 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginMove(ctx, herd, to)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done2 = done
-	t.Start(f.encodeMoveFn, f.doneMoveFn, false)
+	t.Start(f.encoderMove, f.finisherMove, false)
 	return nil
 }
 
 func (f *Front) beginMove(ctx context.Context, herd []Animal, to CageList) (*idc.Txn, error) {
+	if len(herd) > 5 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
 		return nil, err
@@ -988,13 +553,17 @@ func (f *Front) beginMove(ctx context.Context, herd []Animal, to CageList) (*idc
 }
 
 func (f *Front) finishMove(t *idc.Txn) (uint8, error) {
-	var m moveResponse
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	var result uint8
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	result = b[6]
 	t.End()
-	if m.status != idc.Succeeded {
-		return 0, m.status
+	if status != idc.Succeeded {
+		return 0, status
 	}
-	return m.moved, nil
+	return result, nil
 }
 
 func (f *Front) doneMove(t *idc.Txn) {
@@ -1011,8 +580,15 @@ func (f *Front) doneMove(t *idc.Txn) {
 
 func (f *Front) encodeMove(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := moveRequest{operation: operationMove, id: uint32(t.ID()), herd: s.herd, to: s.to}
-	m.put(t.Request(moveRequestSize))
+	b := t.Request(152)
+	_ = b[151]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationMove))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	for i := range s.herd[:min(len(s.herd), 5)] {
+		s.herd[i].put(b[16+24*i:])
+	}
+	s.to.put(b[136:])
+	binary.LittleEndian.PutUint16(b[8:], uint16(min(len(s.herd), 5)))
 }
 
 // Invite guests come, if there is room.
@@ -1020,9 +596,6 @@ func (f *Front) encodeMove(t *idc.Txn) {
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 // Where the back end doesn't publish feature-guests it ends with idc.Unsupported, unsent.
 func (f *Front) Invite(ctx context.Context, who idc.DomID, port idc.Port, name string) (InviteResponse, error) {
-	if len(name) > 20 {
-		return InviteResponse{}, idc.ErrTooLong
-	}
 	if k, err := f.offers(ctx); err != nil {
 		return InviteResponse{}, err
 	} else if !k.FeatureGuests {
@@ -1032,7 +605,7 @@ func (f *Front) Invite(ctx context.Context, who idc.DomID, port idc.Port, name s
 	if err != nil {
 		return InviteResponse{}, err
 	}
-	if err := t.Run(ctx, f.encodeInviteFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderInvite, false); err != nil {
 		return InviteResponse{}, err
 	}
 	return f.finishInvite(t)
@@ -1041,9 +614,6 @@ func (f *Front) Invite(ctx context.Context, who idc.DomID, port idc.Port, name s
 // InviteAsync is Invite for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) InviteAsync(ctx context.Context, who idc.DomID, port idc.Port, name string, done func(InviteResponse, error)) error {
-	if len(name) > 20 {
-		return idc.ErrTooLong
-	}
 	if k, err := f.offers(ctx); err != nil {
 		return err
 	} else if !k.FeatureGuests {
@@ -1055,11 +625,14 @@ func (f *Front) InviteAsync(ctx context.Context, who idc.DomID, port idc.Port, n
 		return err
 	}
 	f.slots[t.Index()].done3 = done
-	t.Start(f.encodeInviteFn, f.doneInviteFn, false)
+	t.Start(f.encoderInvite, f.finisherInvite, false)
 	return nil
 }
 
 func (f *Front) beginInvite(ctx context.Context, who idc.DomID, port idc.Port, name string) (*idc.Txn, error) {
+	if len(name) > 20 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
 		return nil, err
@@ -1072,16 +645,26 @@ func (f *Front) beginInvite(ctx context.Context, who idc.DomID, port idc.Port, n
 }
 
 func (f *Front) finishInvite(t *idc.Txn) (InviteResponse, error) {
-	var m inviteResponse
-	ok := m.get(t.Response())
+	b := t.Response()
+	_ = b[39]
+	var status idc.Code
+	var result InviteResponse
+	ok := true
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	copy(result.Pass[:], b[8:])
+	if n := binary.LittleEndian.Uint16(b[24:]); n <= 10 {
+		result.Note = string(b[26 : 26+int(n)])
+	} else {
+		ok = false
+	}
 	t.End()
-	if m.status != idc.Succeeded {
-		return InviteResponse{}, m.status
+	if status != idc.Succeeded {
+		return InviteResponse{}, status
 	}
 	if !ok {
 		return InviteResponse{}, &idc.ProtocolError{Field: "response of invite"}
 	}
-	return InviteResponse{Pass: m.pass, Note: m.note}, nil
+	return result, nil
 }
 
 func (f *Front) doneInvite(t *idc.Txn) {
@@ -1098,22 +681,25 @@ func (f *Front) doneInvite(t *idc.Txn) {
 
 func (f *Front) encodeInvite(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := inviteRequest{operation: operationInvite, id: uint32(t.ID()), who: s.who, port: s.port, name: s.name}
-	m.put(t.Request(inviteRequestSize))
+	b := t.Request(40)
+	_ = b[39]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationInvite))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint16(b[8:], uint16(s.who))
+	binary.LittleEndian.PutUint32(b[12:], uint32(s.port))
+	copy(b[18:38], s.name)
+	binary.LittleEndian.PutUint16(b[16:], uint16(min(len(s.name), 20)))
 }
 
 // Weigh weighs a picture.
 //
 // It fails with idc.ErrDisconnected if the connection is lost meanwhile.
 func (f *Front) Weigh(ctx context.Context, fromBlock Blocks, picture []byte) (int64, error) {
-	if len(picture) > 65536 {
-		return 0, idc.ErrTooLong
-	}
 	t, err := f.beginWeigh(ctx, fromBlock, picture)
 	if err != nil {
 		return 0, err
 	}
-	if err := t.Run(ctx, f.encodeWeighFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderWeigh, false); err != nil {
 		return 0, err
 	}
 	return f.finishWeigh(t)
@@ -1122,19 +708,19 @@ func (f *Front) Weigh(ctx context.Context, fromBlock Blocks, picture []byte) (in
 // WeighAsync is Weigh for callers that don't wait: it waits at most for a free slot. If it
 // returns nil, done is called once, which must not block.
 func (f *Front) WeighAsync(ctx context.Context, fromBlock Blocks, picture []byte, done func(int64, error)) error {
-	if len(picture) > 65536 {
-		return idc.ErrTooLong
-	}
 	t, err := f.beginWeigh(ctx, fromBlock, picture)
 	if err != nil {
 		return err
 	}
 	f.slots[t.Index()].done4 = done
-	t.Start(f.encodeWeighFn, f.doneWeighFn, false)
+	t.Start(f.encoderWeigh, f.finisherWeigh, false)
 	return nil
 }
 
 func (f *Front) beginWeigh(ctx context.Context, fromBlock Blocks, picture []byte) (*idc.Txn, error) {
+	if len(picture) > 65536 {
+		return nil, idc.ErrTooLong
+	}
 	t, err := f.end.Begin(ctx, picture, idc.In, 17)
 	if err != nil {
 		return nil, err
@@ -1145,13 +731,17 @@ func (f *Front) beginWeigh(ctx context.Context, fromBlock Blocks, picture []byte
 }
 
 func (f *Front) finishWeigh(t *idc.Txn) (int64, error) {
-	var m weighResponse
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[15]
+	var status idc.Code
+	var result int64
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	result = int64(binary.LittleEndian.Uint64(b[8:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return 0, m.status
+	if status != idc.Succeeded {
+		return 0, status
 	}
-	return m.weight, nil
+	return result, nil
 }
 
 func (f *Front) doneWeigh(t *idc.Txn) {
@@ -1170,16 +760,23 @@ func (f *Front) encodeWeigh(t *idc.Txn) {
 	s := &f.slots[t.Index()]
 	segs := t.Segments()
 	if len(segs) <= 8 {
-		m := weighRequest{operation: operationWeigh, id: uint32(t.ID()), fromBlock: s.fromBlock, pictureCount: uint16(len(segs))}
-		b := t.Request(weighRequestSize)
-		m.put(b)
-		putSegments(weighRequestPicture(b), segs)
+		b := t.Request(88)
+		_ = b[87]
+		binary.LittleEndian.PutUint16(b[0:], uint16(operationWeigh))
+		binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+		binary.LittleEndian.PutUint64(b[8:], uint64(s.fromBlock))
+		binary.LittleEndian.PutUint16(b[16:], uint16(len(segs)))
+		putSegments(b[20:84], segs)
 		return
 	}
-	m := weighRequestIndirect{operation: operationWeigh, form: 1, id: uint32(t.ID()), fromBlock: s.fromBlock, pictureCount: uint16(len(segs))}
-	b := t.Request(weighRequestIndirectSize)
-	m.put(b)
-	putSegmentPages(t, weighRequestIndirectPicture(b), segs)
+	b := t.Request(24)
+	_ = b[23]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationWeigh))
+	binary.LittleEndian.PutUint16(b[2:], 1)
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	binary.LittleEndian.PutUint64(b[8:], uint64(s.fromBlock))
+	binary.LittleEndian.PutUint16(b[16:], uint16(len(segs)))
+	putSegmentPages(t, b[20:24], segs)
 }
 
 // Plumage counts feathers, which not every keeper can.
@@ -1196,7 +793,7 @@ func (f *Front) Plumage(ctx context.Context, bird uint8) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := t.Run(ctx, f.encodePlumageFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderPlumage, false); err != nil {
 		return 0, err
 	}
 	return f.finishPlumage(t)
@@ -1216,7 +813,7 @@ func (f *Front) PlumageAsync(ctx context.Context, bird uint8, done func(uint32, 
 		return err
 	}
 	f.slots[t.Index()].done5 = done
-	t.Start(f.encodePlumageFn, f.donePlumageFn, false)
+	t.Start(f.encoderPlumage, f.finisherPlumage, false)
 	return nil
 }
 
@@ -1231,13 +828,17 @@ func (f *Front) beginPlumage(ctx context.Context, bird uint8) (*idc.Txn, error) 
 }
 
 func (f *Front) finishPlumage(t *idc.Txn) (uint32, error) {
-	var m plumageResponse
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[15]
+	var status idc.Code
+	var result uint32
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
+	result = binary.LittleEndian.Uint32(b[8:])
 	t.End()
-	if m.status != idc.Succeeded {
-		return 0, m.status
+	if status != idc.Succeeded {
+		return 0, status
 	}
-	return m.feathers, nil
+	return result, nil
 }
 
 func (f *Front) donePlumage(t *idc.Txn) {
@@ -1254,8 +855,11 @@ func (f *Front) donePlumage(t *idc.Txn) {
 
 func (f *Front) encodePlumage(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := plumageRequest{operation: operationPlumage, id: uint32(t.ID()), bird: s.bird}
-	m.put(t.Request(plumageRequestSize))
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationPlumage))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	b[8] = s.bird
 }
 
 // CloseCall shuts the zoo; called like a method that stubs have anyway.
@@ -1266,7 +870,7 @@ func (f *Front) CloseCall(ctx context.Context, type_ uint8, len_ uint8) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Run(ctx, f.encodeCloseCallFn, false); err != nil {
+	if err := t.Run(ctx, f.encoderCloseCall, false); err != nil {
 		return err
 	}
 	return f.finishCloseCall(t)
@@ -1280,7 +884,7 @@ func (f *Front) CloseCallAsync(ctx context.Context, type_ uint8, len_ uint8, don
 		return err
 	}
 	f.slots[t.Index()].done6 = done
-	t.Start(f.encodeCloseCallFn, f.doneCloseCallFn, false)
+	t.Start(f.encoderCloseCall, f.finisherCloseCall, false)
 	return nil
 }
 
@@ -1291,16 +895,18 @@ func (f *Front) beginCloseCall(ctx context.Context, type_ uint8, len_ uint8) (*i
 	}
 	s := &f.slots[t.Index()]
 	s.type_ = type_
-	s.len_ = len_
+	s.len = len_
 	return t, nil
 }
 
 func (f *Front) finishCloseCall(t *idc.Txn) error {
-	var m response
-	m.get(t.Response())
+	b := t.Response()
+	_ = b[7]
+	var status idc.Code
+	status = idc.Code(binary.LittleEndian.Uint16(b[4:]))
 	t.End()
-	if m.status != idc.Succeeded {
-		return m.status
+	if status != idc.Succeeded {
+		return status
 	}
 	return nil
 }
@@ -1319,8 +925,12 @@ func (f *Front) doneCloseCall(t *idc.Txn) {
 
 func (f *Front) encodeCloseCall(t *idc.Txn) {
 	s := &f.slots[t.Index()]
-	m := closeRequest{operation: operationClose, id: uint32(t.ID()), type_: s.type_, len: s.len_}
-	m.put(t.Request(closeRequestSize))
+	b := t.Request(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint16(b[0:], uint16(operationClose))
+	binary.LittleEndian.PutUint32(b[4:], uint32(t.ID()))
+	b[8] = s.type_
+	b[9] = s.len
 }
 
 // Back is a device: what a driver implements to serve it. Methods run concurrently
@@ -1444,7 +1054,9 @@ func (s *server) set(keys BackKeys) {
 	s.keys.Store(&keys)
 }
 
-func (s *server) publish(w *idc.KeyWriter) { s.keys.Load().publish(w) }
+func (s *server) publish(w *idc.KeyWriter) {
+	s.keys.Load().publish(w)
+}
 
 // handle serves one request.
 func (s *server) handle(r *idc.Request) {
@@ -1453,44 +1065,44 @@ func (s *server) handle(r *idc.Request) {
 	case operationCount:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.count(r)
+			s.serveCount(r)
 		default:
 			unknown(r)
 		}
 	case operationMove:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.move(r)
+			s.serveMove(r)
 		default:
 			unknown(r)
 		}
 	case operationInvite:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.invite(r)
+			s.serveInvite(r)
 		default:
 			unknown(r)
 		}
 	case operationWeigh:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.weighDirect(r)
+			s.serveWeigh(r)
 		case 1:
-			s.weighIndirect(r)
+			s.serveWeighAs(r)
 		default:
 			unknown(r)
 		}
 	case operationPlumage:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.plumage(r)
+			s.servePlumage(r)
 		default:
 			unknown(r)
 		}
 	case operationClose:
 		switch binary.LittleEndian.Uint16(b[2:]) {
 		case 0:
-			s.close(r)
+			s.serveCloseCall(r)
 		default:
 			unknown(r)
 		}
@@ -1501,101 +1113,200 @@ func (s *server) handle(r *idc.Request) {
 
 // unknown answers a request that this version of the protocol doesn't have.
 func unknown(r *idc.Request) {
-	var m countRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Unsupported}
-	rsp.put(r.Respond(responseSize))
+	b := r.Slot()
+	_ = b[15]
+	var id uint32
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Unsupported
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
 
-func (s *server) count(r *idc.Request) {
-	var m countRequest
-	ok := m.get(r.Slot())
-	rsp := countResponse{id: m.id, status: idc.Malformed}
+func (s *server) serveCount(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req CountRequest
+	var id uint32
+	ok := true
+	req.Cage = Cages(binary.LittleEndian.Uint32(b[8:]))
+	req.Place = Place(binary.LittleEndian.Uint16(b[12:]))
+	ok = ok && req.Place&^0x3ff == 0
+	req.Tame = b[14] != 0
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result CountResponse
 	if ok {
-		result, err := s.back.Count(r.Context(), CountRequest{Cage: m.cage, Place: m.place, Tame: m.tame})
-		rsp.animals, rsp.oldest, rsp.grefs = result.Animals, result.Oldest, result.Grefs
-		rsp.status = idc.CodeOf(err)
+		var err error
+		result, err = s.back.Count(r.Context(), req)
+		status = idc.CodeOf(err)
 	}
-	rsp.put(r.Respond(countResponseSize))
+	b = r.Respond(40)
+	_ = b[39]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint16(b[6:], result.Animals)
+	result.Oldest.put(b[8:])
+	for i := range result.Grefs {
+		binary.LittleEndian.PutUint32(b[32+4*i:], uint32(result.Grefs[i]))
+	}
 }
 
-func (s *server) move(r *idc.Request) {
-	var m moveRequest
-	ok := m.get(r.Slot())
-	rsp := moveResponse{id: m.id, status: idc.Malformed}
+func (s *server) serveMove(r *idc.Request) {
+	b := r.Slot()
+	_ = b[151]
+	var req MoveRequest
+	var id uint32
+	ok := true
+	if n := binary.LittleEndian.Uint16(b[8:]); n <= 5 {
+		req.Herd = make([]Animal, n)
+		for i := range req.Herd {
+			ok = req.Herd[i].get(b[16+24*i:]) && ok
+		}
+	} else {
+		ok = false
+	}
+	req.To.get(b[136:])
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result uint8
 	if ok {
-		result, err := s.back.Move(r.Context(), MoveRequest{Herd: m.herd, To: m.to})
-		rsp.moved = result
-		rsp.status = idc.CodeOf(err)
+		var err error
+		result, err = s.back.Move(r.Context(), req)
+		status = idc.CodeOf(err)
 	}
-	rsp.put(r.Respond(moveResponseSize))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	b[6] = result
 }
 
-func (s *server) invite(r *idc.Request) {
-	var m inviteRequest
-	ok := m.get(r.Slot())
-	rsp := inviteResponse{id: m.id, status: idc.Malformed}
+func (s *server) serveInvite(r *idc.Request) {
+	b := r.Slot()
+	_ = b[39]
+	var req InviteRequest
+	var id uint32
+	ok := true
+	req.Who = idc.DomID(binary.LittleEndian.Uint16(b[8:]))
+	req.Port = idc.Port(binary.LittleEndian.Uint32(b[12:]))
+	if n := binary.LittleEndian.Uint16(b[16:]); n <= 20 {
+		req.Name = string(b[18 : 18+int(n)])
+	} else {
+		ok = false
+	}
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result InviteResponse
 	switch {
 	case !s.keys.Load().FeatureGuests:
-		rsp.status = idc.Unsupported
+		status = idc.Unsupported
 	case ok:
-		result, err := s.back.Invite(r.Context(), InviteRequest{Who: m.who, Port: m.port, Name: m.name})
-		rsp.pass, rsp.note = result.Pass, result.Note
-		rsp.status = idc.CodeOf(err)
+		var err error
+		result, err = s.back.Invite(r.Context(), req)
+		status = idc.CodeOf(err)
 		if len(result.Note) > 10 {
-			rsp.status = idc.Failed // the driver's mistake
+			status = idc.Failed // the driver's mistake
 		}
 	}
-	rsp.put(r.Respond(inviteResponseSize))
+	b = r.Respond(40)
+	_ = b[39]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	copy(b[8:], result.Pass[:])
+	copy(b[26:36], result.Note)
+	binary.LittleEndian.PutUint16(b[24:], uint16(min(len(result.Note), 10)))
 }
 
-func (s *server) weighDirect(r *idc.Request) {
-	var m weighRequest
-	m.get(r.Slot())
-	rsp := weighResponse{id: m.id, status: idc.Malformed}
-	if takeSegments(r, weighRequestPicture(r.Slot()), int(m.pictureCount)) {
-		if picture, err := r.Map(idc.In); err == nil && picture.Len() <= 65536 {
-			result, err := s.back.Weigh(r.Context(), WeighRequest{FromBlock: m.fromBlock}, picture)
-			rsp.weight = result
-			rsp.status = idc.CodeOf(err)
+func (s *server) serveWeigh(r *idc.Request) {
+	b := r.Slot()
+	_ = b[87]
+	var req WeighRequest
+	var list []byte
+	var n int
+	var id uint32
+	req.FromBlock = Blocks(binary.LittleEndian.Uint64(b[8:]))
+	list, n = b[20:84], int(binary.LittleEndian.Uint16(b[16:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result int64
+	if takeSegments(r, list, n) {
+		if data, err := r.Map(idc.In); err == nil && data.Len() <= 65536 {
+			var err error
+			result, err = s.back.Weigh(r.Context(), req, data)
+			status = idc.CodeOf(err)
 		}
 	}
-	rsp.put(r.Respond(weighResponseSize))
+	b = r.Respond(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint64(b[8:], uint64(result))
 }
 
-func (s *server) weighIndirect(r *idc.Request) {
-	var m weighRequestIndirect
-	m.get(r.Slot())
-	rsp := weighResponse{id: m.id, status: idc.Malformed}
-	if takeSegmentPages(r, weighRequestIndirectPicture(r.Slot()), int(m.pictureCount)) {
-		if picture, err := r.Map(idc.In); err == nil && picture.Len() <= 65536 {
-			result, err := s.back.Weigh(r.Context(), WeighRequest{FromBlock: m.fromBlock}, picture)
-			rsp.weight = result
-			rsp.status = idc.CodeOf(err)
+func (s *server) serveWeighAs(r *idc.Request) {
+	b := r.Slot()
+	_ = b[23]
+	var req WeighRequest
+	var list []byte
+	var n int
+	var id uint32
+	req.FromBlock = Blocks(binary.LittleEndian.Uint64(b[8:]))
+	list, n = b[20:24], int(binary.LittleEndian.Uint16(b[16:]))
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result int64
+	if n <= 17 && takeSegmentPages(r, list, n) {
+		if data, err := r.Map(idc.In); err == nil && data.Len() <= 65536 {
+			var err error
+			result, err = s.back.Weigh(r.Context(), req, data)
+			status = idc.CodeOf(err)
 		}
 	}
-	rsp.put(r.Respond(weighResponseSize))
+	b = r.Respond(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint64(b[8:], uint64(result))
 }
 
-func (s *server) plumage(r *idc.Request) {
-	var m plumageRequest
-	m.get(r.Slot())
-	rsp := plumageResponse{id: m.id, status: idc.Malformed}
+func (s *server) servePlumage(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req PlumageRequest
+	var id uint32
+	req.Bird = b[8]
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	var result uint32
 	switch {
 	case !s.keys.Load().FeaturePlumage:
-		rsp.status = idc.Unsupported
+		status = idc.Unsupported
 	default:
-		result, err := s.back.(PlumageBack).Plumage(r.Context(), PlumageRequest{Bird: m.bird})
-		rsp.feathers = result
-		rsp.status = idc.CodeOf(err)
+		var err error
+		result, err = s.back.(PlumageBack).Plumage(r.Context(), req)
+		status = idc.CodeOf(err)
 	}
-	rsp.put(r.Respond(plumageResponseSize))
+	b = r.Respond(16)
+	_ = b[15]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
+	binary.LittleEndian.PutUint32(b[8:], result)
 }
 
-func (s *server) close(r *idc.Request) {
-	var m closeRequest
-	m.get(r.Slot())
-	rsp := response{id: m.id, status: idc.Malformed}
-	rsp.status = idc.CodeOf(s.back.CloseCall(r.Context(), CloseCallRequest{Type: m.type_, Len: m.len}))
-	rsp.put(r.Respond(responseSize))
+func (s *server) serveCloseCall(r *idc.Request) {
+	b := r.Slot()
+	_ = b[15]
+	var req CloseCallRequest
+	var id uint32
+	req.Type = b[8]
+	req.Len = b[9]
+	id = binary.LittleEndian.Uint32(b[4:])
+	status := idc.Malformed
+	status = idc.CodeOf(s.back.CloseCall(r.Context(), req))
+	b = r.Respond(8)
+	_ = b[7]
+	binary.LittleEndian.PutUint32(b[0:], id)
+	binary.LittleEndian.PutUint16(b[4:], uint16(status))
 }
