@@ -114,6 +114,14 @@ func large(t *testing.T, src string) {
 	}
 }
 
+// A file that is too large isn't read, and one line says so.
+func TestHugeInput(t *testing.T) {
+	_, diags := Vet("huge.idc", bytes.Repeat([]byte("$\n"), 1<<22))
+	if list := diags.Items(); len(list) != 1 || list[0].Message != "the file has 8388608 bytes" {
+		t.Error(diags.Err())
+	}
+}
+
 // A ring whose id can't be read, because a declaration that couldn't be parsed has the same name.
 func TestBrokenID(t *testing.T) {
 	src := "protocol p\nstruct request { x u32 }\nstruct response { y u32 }\nring r {\n\trequest request\n\tresponse response\n\tid id\n" +

@@ -257,6 +257,25 @@ func (r *resolver) transaction(d *syntax.Transaction, doc string) {
 			r.split(t, item.Split)
 		}
 	}
+	r.carried(t)
+}
+
+// carried checks that some form has room for as much of a bulk as the signature promises.
+func (r *resolver) carried(t *schema.Transaction) {
+	for _, p := range t.Params {
+		if p.Bulk == nil || p.Bulk.Max == 0 || t.Split != nil && t.Split.Bulk == p {
+			continue
+		}
+		most := int64(0)
+		for _, f := range t.Forms {
+			most = max(most, int64(f.MaxSegments(p))*schema.PageSize)
+		}
+		if most > 0 && p.Bulk.Max > most {
+			r.diags.Add(diag.OutOfRange, p.Pos, "`%s` can't be as long as %d bytes", p.Name, p.Bulk.Max).
+				Because("no form of `%s` has segments for more than %d", t.Name, most).
+				Try("write `up to %d bytes`, or add a `split`", most)
+		}
+	}
 }
 
 func (r *resolver) formTwice(forms []*schema.Form, n *syntax.Name) bool {

@@ -54,6 +54,10 @@ func (c *chooser) params(list []*syntax.Param, noBulk bool) []*schema.Param {
 			p.Bulk.Max = schema.PageSize
 		}
 		c.appended(p, out[:i])
+		if p.Name == "pad" {
+			c.r.diags.Add(diag.DuplicateName, p.Pos, "`pad` is a name that the compiler needs").
+				Because("a field of that name is always zero, and nobody sees it").Try("choose another name")
+		}
 		if p.Bulk == nil && p.Type == nil {
 			c.r.diags.Add(diag.MixedForms, p.Pos, "`%s` has no type", p.Name).
 				Because("the file draws no struct that could have a field of that name").Try("add its type")

@@ -21,6 +21,10 @@ func (r *resolver) enum(e *schema.Enum, d *syntax.Enum) {
 		}
 		r.enumValue(e, seen, item)
 	}
+	if len(e.Values) == 0 && !e.Open && !e.Status && !slices.ContainsFunc(d.Items, func(i *syntax.EnumItem) bool { return i.Reserved == nil }) {
+		r.diags.Add(diag.OutOfRange, e.Pos, "no number is a value of `%s`", e.Name).
+			Because("a closed enum has the values that it lists, and this lists none").Try("list its values, or write `open enum`")
+	}
 	taken := sortReserved(e.Reserved)
 	for _, v := range e.Values {
 		r.notReserved(v.Pos, v.Name, v.Value, taken)

@@ -127,7 +127,7 @@ func TestMistakes(t *testing.T) {
 		{"enum e u8 { a = 1, a = 2 }", "duplicate-name"},
 		{"enum e u9 { a = 1 }", "wrong-kind"},
 		{"enum e u8 { a = 1 means success }", "status-roles"},
-		{"enum e u8 { reserved 4 to 2 }", "out-of-range"},
+		{"enum e u8 { a = 1, reserved 4 to 2 }", "out-of-range"},
 		{"status enum e u8 { a = 1 means success and failure }", "status-roles"},
 		{"bits b u8 { a = bit 8 }", "out-of-range"},
 		{"bits b u8 { a = bit 1 as op }", "out-of-range"},
@@ -176,6 +176,13 @@ func TestMistakes(t *testing.T) {
 		{"ring s { request request, response response, id id, pages \"ref2\", channel \"evt\", queues \"q\" up to \"num\" under \"a/b\" }\nkeys from front { \"ref2\" gref }", "key-place key-place key-name"},
 		{"transaction f(at) { form d request { at.x = 1 } }", "unknown-name"},
 		{"struct s { a_len u8, a bytes up to 4 }", "duplicate-name"},
+		{"transaction f(d bulk from back up to 32 KiB) { form d request { seg = d } }", ""},
+		{"transaction f(d bulk from back up to 33 KiB) { form d request { seg = d } }", "out-of-range"},
+		{"transaction f(at, d bulk from back up to 33 KiB) { form d request { seg = d }, split d advancing at }", ""},
+		{"enum e u8 {}", "out-of-range"},
+		{"enum e u8 { reserved 3 }", "out-of-range"},
+		{"enum e u8 { x = nothing }", "unknown-name"},
+		{"open enum e u8 {}", ""},
 		// what a response can't have
 		{"transaction f(at) { form d request { response.got = at } }", "unit-mismatch direction"},
 		{"transaction f(more) { form d request { response.got = more } }", "type-mismatch direction"},
@@ -252,7 +259,7 @@ func TestMistakes(t *testing.T) {
 		{"transaction f(at) quota nothing { form d request { } }", "unknown-name"},
 		{"keys from back { \"a\" u8 1 to nothing default nothing }", "unknown-name unknown-name"},
 		{"struct s { a u8 since nothing }", "unknown-name"},
-		{"enum e u8 { reserved nothing to 5 }", "unknown-name"},
+		{"enum e u8 { a = 1, reserved nothing to 5 }", "unknown-name"},
 	} {
 		_, diags := idl.Compile("t.idc", []byte(drawn+c.src+"\n"))
 		var got []string
@@ -292,6 +299,7 @@ func TestMistakesInNewProtocols(t *testing.T) {
 		{"keys from front { \"ring-ref\" gref }\ntransaction f(a u8)", "duplicate-name"},
 		{"message m(a u8) from front credit", "direction"},
 		{"message m(a u8) from nowhere", "unknown-name"},
+		{"transaction f(pad u8)", "duplicate-name"},
 		{"transaction f(a bulk both ways up to 1 KiB) replay", "bad-modifier"},
 		{"transaction f(a bulk both ways up to 1 KiB) replay idempotent", "no-stubs"},
 		{"transaction f(a u8) replay quota 3 quota 4 replay number 4 number 5", "bad-modifier bad-modifier bad-modifier"},

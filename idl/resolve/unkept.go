@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -67,9 +68,9 @@ func (r *resolver) unkeptKeys() {
 		for _, k := range []*schema.Key{ring.RefKey, ring.RefsKey, ring.Order, ring.MaxOrder, ring.Queues, ring.MaxQueues,
 			ring.Channel, ring.Persistent, ring.SlotKey} {
 			own[k] = true
-			if k != nil && k == ring.Persistent {
-				own[k.Peer] = true
-			}
+		}
+		if ring.Persistent != nil {
+			own[r.keyIn(schema.Back, ring.Persistent.Name)] = true
 		}
 		rows[ring.RefsKey] = true
 	}
@@ -79,6 +80,43 @@ func (r *resolver) unkeptKeys() {
 		}
 		r.unkeptKey(k, own[k], rows[k])
 	}
+	for _, ring := range r.p.Rings {
+		r.unkeptNumber(ring.Order, 0)
+		r.unkeptNumber(ring.MaxOrder, 0)
+		r.unkeptNumber(ring.Queues, 1)
+		r.unkeptNumber(ring.MaxQueues, 1)
+		if ring.Persistent != nil {
+			r.unkeptNumber(ring.Persistent, 0)
+			r.unkeptNumber(r.keyIn(schema.Back, ring.Persistent.Name), 0)
+		}
+	}
+}
+
+// unkeptNumber looks at a key by which the runtime agrees on a ring, and that has a certain value where it is absent.
+func (r *resolver) unkeptNumber(k *schema.Key, absent int64) {
+	if k == nil {
+		return
+	}
+	unkept := func(what, why, fix string) { r.unkept(k.Pos, "`"+k.Name+"` "+what, why, fix) }
+	d := k.Default
+	switch {
+	case d == nil || d.Key != nil || d.Number != schema.Num(absent):
+		unkept(fmt.Sprintf("counts as %d where it is absent", absent), "the stubs don't write it where that is meant", fmt.Sprintf("write `default %d`", absent))
+	case k.Min != nil || k.Max != nil:
+		unkept("isn't held within bounds", "the stubs know how many pages and queues they can use", "remove the bound")
+	case k == r.lateKey(k):
+		unkept("isn't there by "+string(k.By)+" only", "the ring is made before, with what it says", "write `by init_wait`")
+	}
+}
+
+// lateKey returns k if a back publishes it when the front has made the ring already.
+func (r *resolver) lateKey(k *schema.Key) *schema.Key {
+	for _, ring := range r.p.Rings {
+		if (k == ring.MaxOrder || k == ring.MaxQueues) && k.By != schema.InitWait {
+			return k
+		}
+	}
+	return nil
 }
 
 func (r *resolver) unkeptKey(k *schema.Key, own, row bool) {

@@ -36,9 +36,18 @@ func Grammar() string { return parser.String() }
 // lookahead is the most tokens that the grammar needs to choose: `length of data` against the field `length`.
 const lookahead = 2
 
+// mostSource is the longest file that is read, in bytes. The compiler uses about 150 times as much memory.
+const mostSource = 4 << 20
+
 // Parse reads one file. It always returns a File, which lacks the declarations that diags complains about.
 func Parse(name string, src []byte, diags *diag.List) *File {
 	f := &File{Name: name, Source: string(src), Broken: map[string]string{}}
+	if len(src) > mostSource {
+		at := diag.Span{File: name, End: 1, Line: 1, Column: 1}
+		diags.Add(diag.Syntax, at, "the file has %d bytes", len(src)).
+			Because("a protocol of more than %d would take the memory of the machine", mostSource).Try("check that this is a protocol file")
+		return f
+	}
 	f.Tokens = scan(name, f.Source, diags)
 	for _, chunk := range split(f.Tokens) {
 		if d := parseDecl(chunk, diags); d != nil {
