@@ -71,6 +71,7 @@ func (d *fakeDomain) Grant(_ platform.DomID, pages int, _ platform.Access) (plat
 func (g *fakeGrant) Memory() shm.Memory        { return g.mem }
 func (g *fakeGrant) Refs() []platform.GrantRef { return g.refs }
 func (g *fakeGrant) Revoke() bool              { return true }
+func (g *fakeGrant) Reclaim() bool             { return true }
 
 func (g *fakeGrant) Free() {
 	g.d.mu.Lock()

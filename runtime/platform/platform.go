@@ -127,6 +127,12 @@ type Grant interface {
 	// peer still holds a page and can't be made to let go: then the memory must be
 	// abandoned, not reused.
 	Revoke() bool
+	// Reclaim takes the memory back from the peer as Revoke does, and leaves our contents
+	// where they are: Memory is ours alone from now on, and what anybody of ours writes
+	// meanwhile isn't lost. The references lead to nothing of ours any more. It returns false, and
+	// has changed nothing, while the platform can't do that: on sim while the peer has a
+	// page mapped. It may be tried again.
+	Reclaim() bool
 	// Free revokes and returns the pages. A page that the peer won't release is
 	// abandoned, and counted by the platform. It is called once.
 	Free()

@@ -3,8 +3,8 @@
 package sys
 
 import (
-	"errors"
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -38,18 +38,36 @@ func MapZerosOver(b []byte) error {
 }
 
 // MapCopyOver replaces the mapping under b, which shows len(b) bytes at off of fd, by a
-// private copy of them. Concurrent accesses never fault, and what they write is kept. It
-// fails on kernels before Linux 5.14, and then has changed nothing.
+// private copy of them. Nothing that this process writes meanwhile is lost: it reaches
+// the file before its page is copied, or the copy afterwards.
 func MapCopyOver(b []byte, fd, off int) error {
-	_, err := mmap(fd, int64(off), unsafe.Pointer(unsafe.SliceData(b)), len(b), prot(true), unix.MAP_PRIVATE|unix.MAP_FIXED)
+	_, err := mmap(fd, int64(off), unsafe.Pointer(unsafe.SliceData(b)), len(b), prot(true),
+		unix.MAP_PRIVATE|unix.MAP_FIXED)
 	if err != nil {
 		return err
 	}
-	// A private page is the file's own until it is written to.
-	if err := unix.Madvise(b, unix.MADV_POPULATE_WRITE); err != nil {
-		return errors.Join(err, MapOver(b, fd, off, true))
+	// The kernel copies a page when it is first written to, and not before.
+	for i := 0; i < len(b); i += unix.Getpagesize() {
+		atomic.AddUint32((*uint32)(unsafe.Pointer(&b[i])), 0)
 	}
 	return nil
+}
+
+// MoveOver replaces the mapping under b by the memory of from, which is as long, was
+// made by MapNew and is gone afterwards.
+func MoveOver(b, from []byte) error {
+	n := uintptr(len(b))
+	_, err := unix.MremapPtr(unsafe.Pointer(unsafe.SliceData(from)), n, unsafe.Pointer(unsafe.SliceData(b)), n,
+		unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED)
+	if err != nil {
+		return fmt.Errorf("mremap %d bytes: %w", n, err)
+	}
+	return nil
+}
+
+// MapNew maps n bytes of private zeros.
+func MapNew(n int) ([]byte, error) {
+	return mmap(-1, 0, nil, n, prot(true), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 }
 
 // Unmap ends a mapping made by Map or MapNothing. An empty one is let be.

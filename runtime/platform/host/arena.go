@@ -209,6 +209,21 @@ func (a *arena) revoke(g *grant) bool {
 	return a.punch(g.span)
 }
 
+// reclaim makes our view of pages a private copy, and the peer's a hole in the file.
+func (a *arena) reclaim(g *grant) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.dead || g.freed || g.revoked {
+		return true
+	}
+	if sys.MapCopyOver(a.bytes(g.span), a.fd, g.first*shm.PageSize) != nil {
+		return false
+	}
+	a.show(g.first, g.n, false)
+	g.revoked = true
+	return a.punch(g.span)
+}
+
 // free ends a grant. Pages whose memory can't be given back are never used again.
 func (a *arena) free(g *grant) {
 	a.mu.Lock()

@@ -47,7 +47,7 @@ func TestContract(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 			},
-			Can: platformtest.Abilities{Revoke: true, Scatter: true, Protect: canFault},
+			Can: platformtest.Abilities{Revoke: true, Reclaim: true, Scatter: true, Protect: canFault},
 		}
 	})
 }

@@ -68,6 +68,10 @@ func (g *grant) Refs() []platform.GrantRef { return g.refs }
 // nobody. It returns false only when the kernel has no room for another mapping.
 func (g *grant) Revoke() bool { return g.a.revoke(g) }
 
+// Reclaim takes the memory back as it is: ours becomes a private copy, and the peer's a
+// hole in the file.
+func (g *grant) Reclaim() bool { return g.a.reclaim(g) }
+
 // Free returns the pages. They are used again as late as possible.
 func (g *grant) Free() { g.a.free(g) }
 

@@ -47,6 +47,8 @@ type World struct {
 type Abilities struct {
 	// Revoke: memory is taken back though the peer has it mapped.
 	Revoke bool
+	// Reclaim: memory is taken back as it is though the peer has it mapped.
+	Reclaim bool
 	// Scatter: Map puts pages side by side that come from different grants.
 	Scatter bool
 	// Protect: writing through a read-only mapping faults.
@@ -87,6 +89,7 @@ func Run(t *testing.T, open func(t testing.TB) *World) {
 		{"MapEach", mapEachTests},
 		{"Copy", copyTests},
 		{"Revoke", revokeTests},
+		{"Reclaim", reclaimTests},
 		{"Channel", channelTests},
 		{"Traffic", trafficTests},
 		{"End", endTests},

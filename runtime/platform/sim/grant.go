@@ -128,6 +128,30 @@ func (g *grant) Revoke() bool {
 	return g.revoke()
 }
 
+// Reclaim takes the pages back as they are. It fails while the peer has one mapped:
+// what both sides see is one piece of Go memory, which can't be exchanged under either.
+func (g *grant) Reclaim() bool {
+	_ = g.owner.w.at(OpRevoke, g.owner.id)
+	g.owner.w.mu.Lock()
+	defer g.owner.w.mu.Unlock()
+	if g.revoked || g.freed || g.owner.ended {
+		return true
+	}
+	if g.mapped() {
+		return false
+	}
+	g.dropRefs()
+	return true
+}
+
+// dropRefs gives up the references. w.mu is held.
+func (g *grant) dropRefs() {
+	for _, ref := range g.refs {
+		g.owner.grants.remove(ref)
+	}
+	g.revoked = true
+}
+
 // Free revokes the pages and gives up the references.
 func (g *grant) Free() {
 	_ = g.owner.w.at(OpRevoke, g.owner.id)
@@ -152,10 +176,7 @@ func (g *grant) revoke() bool {
 	if g.owner.w.opts.HoldGrants && g.mapped() {
 		return false
 	}
-	for _, ref := range g.refs {
-		g.owner.grants.remove(ref)
-	}
-	g.revoked = true
+	g.dropRefs()
 	scrub(g.mem.Unstable())
 	g.mem = shm.Alloc(g.mem.Len())
 	return true

@@ -3,6 +3,7 @@
 package xen
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +36,7 @@ const limitParameter = "/sys/module/xen_gntalloc/parameters/limit"
 // Its life, where "zeros" is private memory in the place of the pages:
 //
 //	granted --Revoke--> zeros --Free--> unmapped
+//	granted --Reclaim--> a private copy --Free--> unmapped
 //	granted --the domain's Close--> zeros
 //	granted --Free------------------> unmapped
 type grant struct {
@@ -146,6 +148,57 @@ func (g *grant) Revoke() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.revoke(g)
+}
+
+// Reclaim moves our contents to private memory in the place of the pages, which go back
+// to the kernel. The peer may keep those: nobody of ours sees them any more.
+func (g *grant) Reclaim() bool {
+	if g.d.enter() != nil {
+		return true // Close has taken the pages
+	}
+	defer g.d.leave()
+	s := &g.d.grants
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g.revoked || g.ended {
+		return true
+	}
+	if g.moveOut() != nil {
+		return false
+	}
+	g.revoked = true
+	s.release(g)
+	return true
+}
+
+// moveOut replaces the pages by a copy of them. What somebody of ours writes between the
+// copy and the exchange is found by comparing once more, through a second mapping.
+func (g *grant) moveOut() error {
+	fd, err := g.d.devices.open(gntalloc)
+	if err != nil {
+		return err
+	}
+	old, err := sys.MapDevice(fd, g.index, len(g.b), true)
+	if err != nil {
+		return err
+	}
+	defer sys.Unmap(old)
+	b, err := sys.MapNew(len(g.b))
+	if err != nil {
+		return err
+	}
+	copy(b, old)
+	was := bytes.Clone(b)
+	if err := sys.MoveOver(g.b, b); err != nil {
+		sys.Unmap(b)
+		return err
+	}
+	for i, v := range was {
+		if old[i] != v {
+			g.b[i] = old[i]
+		}
+	}
+	return nil
 }
 
 // Free revokes and unmaps. What the peer won't release is abandoned and counted.
