@@ -19,6 +19,7 @@ type Buffer struct {
 	refs  []platform.GrantRef
 	bytes int
 	once  sync.Once
+	lent  lending
 }
 
 // NewBuffer grants zeroed memory for at least the given number of bytes, in whole
@@ -33,7 +34,9 @@ func NewBuffer(d platform.Domain, peer platform.DomID, bytes int) (*Buffer, erro
 	if err != nil {
 		return nil, fmt.Errorf("grant: granting a buffer of %d bytes to domain %d: %w", bytes, peer, err)
 	}
-	return &Buffer{grant: g, mem: g.Memory(), refs: g.Refs(), bytes: bytes}, nil
+	b := &Buffer{grant: g, mem: g.Memory(), refs: g.Refs(), bytes: bytes}
+	b.lent.users.Store(1)
+	return b, nil
 }
 
 // Bytes returns the memory, page-aligned, as long as was asked for. The peer can
@@ -95,24 +98,30 @@ func (s *Set) Len() int { return len(s.all()) }
 
 // Find looks for the buffer that all of p lies in. If there is one, refs names the
 // pages that p touches, in order, and p starts at byte offset of the first of them.
-// Otherwise, and for an empty p, ok is false: the caller copies. The caller must
-// not change refs, and keeps the buffer from being closed while they are used.
+// Otherwise, for an empty p, and for a buffer that was taken back, ok is false: the
+// caller copies. The caller must not change refs, and keeps the buffer from being
+// closed while they are used, by Lend.
 func (s *Set) Find(p []byte) (refs []platform.GrantRef, offset int, ok bool) {
+	b, refs, offset := s.find(p)
+	return refs, offset, b != nil
+}
+
+func (s *Set) find(p []byte) (b *Buffer, refs []platform.GrantRef, offset int) {
 	all := s.all()
 	if len(p) == 0 || len(all) == 0 {
-		return nil, 0, false
+		return nil, nil, 0
 	}
 	i := last(all, address(p))
-	if i < 0 {
-		return nil, 0, false
+	if i < 0 || all[i].buf.Apart() {
+		return nil, nil, 0
 	}
-	b := all[i].buf
+	b = all[i].buf
 	off, ok := b.mem.Offset(p)
 	if !ok {
-		return nil, 0, false
+		return nil, nil, 0
 	}
 	first, end := off/shm.PageSize, (off+len(p)-1)/shm.PageSize+1
-	return b.refs[first:end:end], off % shm.PageSize, true
+	return b, b.refs[first:end:end], off % shm.PageSize
 }
 
 // last returns the last place that starts at or below at, -1 if none does.

@@ -56,5 +56,8 @@ var (
 	ErrPeerGone     = platform.ErrPeerGone
 )
 
+// Ended tells when a transaction that its caller left is over; see transport.Ended.
+func Ended(err error) <-chan struct{} { return transport.Ended(err) }
+
 // NoWait is a context for callers that may not sleep; see transport.NoWait.
 var NoWait = transport.NoWait

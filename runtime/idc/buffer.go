@@ -1,6 +1,7 @@
 package idc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,11 @@ import (
 )
 
 // Buffer is memory that a front end shares with its back end.
+//
+// It belongs to the back end, too, while a transaction uses it. That can be longer than
+// the call: a caller whose context ends leaves the request with the back end, which may
+// still write, and its error is ErrStillLent. Nobody is given that memory before the
+// back end has answered or can't reach it any more, and Wait waits for that.
 type Buffer struct {
 	b    *grant.Buffer
 	f    *Front
@@ -21,19 +27,25 @@ type Buffer struct {
 // Bytes is the memory. The back end can change it at any time.
 func (b *Buffer) Bytes() []byte { return b.b.Bytes() }
 
-// Free gives the memory back. No transaction may be using it. It is called once; a second
-// call does nothing.
+// Wait returns when no transaction uses the buffer any more, or with the cause of ctx.
+func (b *Buffer) Wait(ctx context.Context) error { return b.b.Wait(ctx) }
+
+// Free gives the memory back, which its caller doesn't touch any more. If a transaction
+// still uses it, it is freed when that is over. A second call does nothing.
 func (b *Buffer) Free() {
 	b.once.Do(func() {
-		if !b.f.shelve(b) {
-			b.b.Close()
-		}
+		b.b.Release(func() {
+			if !b.f.shelve(b) {
+				b.b.Close()
+			}
+		})
 	})
 }
 
 // Alloc returns zeroed memory that is shared with the present back end. Bulk data in it
-// isn't copied. After a reconnect to another domain it is ordinary memory, which is
-// copied. The caller frees it.
+// isn't copied. When the connection is lost while a transaction uses it, or another back
+// end takes over, it keeps what it holds and becomes ordinary memory, which the old back
+// end can't reach and which is copied. The caller frees it.
 func (f *Front) Alloc(bytes int) (*Buffer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -66,8 +78,36 @@ func (f *Front) newBuffer(bytes int) (*grant.Buffer, error) {
 func (f *Front) shelve(b *Buffer) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.set(b.peer).Remove(b.b)
-	return f.isUp && b.peer == f.peer && f.shelf.put(b.b)
+	if s := f.sets[b.peer]; s != nil {
+		s.Remove(b.b)
+	}
+	return f.isUp && b.peer == f.peer && !b.b.Apart() && f.shelf.put(b.b)
+}
+
+// reclaim takes the buffers that were shared with other back ends than p back from them.
+// Where that isn't possible yet it is tried again at the next connection.
+func (f *Front) reclaim(p peer) {
+	f.mu.Lock()
+	var all []*grant.Buffer
+	for other, s := range f.sets {
+		if other == p {
+			continue
+		}
+		if s.Len() == 0 {
+			delete(f.sets, other)
+		}
+		all = append(all, s.Buffers()...)
+	}
+	f.mu.Unlock()
+	kept := 0
+	for _, b := range all {
+		if !b.Reclaim() {
+			kept++
+		}
+	}
+	if kept > 0 {
+		f.log.Warn("an old back end still has buffers of ours mapped", "buffers", kept)
+	}
 }
 
 // peer is a back end's domain, as the domain that we are knows it: one that has joined
@@ -117,6 +157,7 @@ func (s *shelf) take(bytes int) *grant.Buffer {
 			s.idle = slices.Delete(s.idle, i, i+1)
 			s.pages -= len(b.Refs())
 			b.Memory().Zero(0, b.Memory().Len())
+			b.Renew()
 			return b
 		}
 	}

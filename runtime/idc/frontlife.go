@@ -360,6 +360,7 @@ func (l *frontLife) leaveBack(ctx context.Context, why error) {
 		why = fmt.Errorf("%w: another back end has the device", ErrDisconnected)
 	}
 	l.sever(why)
+	l.reclaim(peer{})
 	l.device.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell) // we won't come by again
 	defer cancel()
@@ -470,11 +471,7 @@ func (l *frontLife) cut(cause error) {
 	for _, k := range l.links {
 		k.channel.Close()
 	}
-	for i, q := range l.queues {
-		if i < len(l.links) {
-			q.Detach(cause)
-		}
-	}
+	transport.Detach(cause, l.queues[:len(l.links)]...)
 	l.failure = make(chan error, 1) // a late failure of these links finds nobody
 	if l.setDown(cause) && l.opt.onDisconnect != nil {
 		l.callbacks.call(l.stopping, func() { l.opt.onDisconnect(cause) })

@@ -194,6 +194,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 		closePools(links)
 		return err
 	}
+	l.reclaim(peer{l.c.dom, l.at.peer})
 	l.rings.Store(uint32(len(links)))
 	l.segments.Store(uint32(segments))
 	for i, q := range l.queues {

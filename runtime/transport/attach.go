@@ -4,15 +4,12 @@ package transport
 // is sent again. The queue must be disconnected. freed runs when the link's pages
 // are no longer needed, after its Detach.
 func (q *Queue) Attach(l *Link, freed func()) {
-	l.freed = freed
-	l.hold()
+	l.freed, l.users = freed, 1
 	q.mu.Lock()
 	q.link, q.stranded, q.held = l, nil, false
-	notify := q.push()
-	done := q.takeFinished()
-	q.nudge()
+	todo := q.settleLocked()
 	q.mu.Unlock()
-	q.deliver(notify, done)
+	q.do(todo)
 	q.attend()
 }
 
@@ -30,51 +27,20 @@ func (q *Queue) Busy() bool {
 	return q.link != nil && q.inflight > 0
 }
 
-// Detach disconnects the queue. Transactions that were under way and may not be
-// replayed end with cause; the others wait for the next Attach. The caller closes
-// the channel, before or after.
-func (q *Queue) Detach(cause error) {
-	q.mu.Lock()
-	l := q.link
-	if l == nil {
-		q.mu.Unlock()
-		return
-	}
-	q.link, q.inflight = nil, 0
-	for i := range q.txns {
-		if t := &q.txns[i]; t.onRing {
-			q.sever(t, cause)
-		}
-	}
-	done := q.takeFinished()
-	q.nudge()
-	q.mu.Unlock()
-	q.deliver(nil, done)
-	l.drop()
-}
-
-// sever takes t off the ring of a link that is gone.
-func (q *Queue) sever(t *Txn, cause error) {
-	t.onRing = false
-	if t.replay && !t.abandoned {
-		q.enqueue(t)
-		return
-	}
-	q.end(t, cause)
-}
-
 // Close ends the queue: everything under way or waiting ends with cause, and so
 // does all that comes later. Pump returns.
 func (q *Queue) Close(cause error) {
-	q.Detach(cause)
+	Detach(cause, q)
 	q.mu.Lock()
-	if q.cause != nil {
-		q.mu.Unlock()
-		return
+	var todo todo
+	if q.cause == nil {
+		q.cause = cause
+		todo = q.expelLocked(cause)
+		close(q.stop)
 	}
-	q.cause = cause
-	q.expel(cause)
-	close(q.stop)
+	q.mu.Unlock()
+	q.do(todo)
+	q.reclaims.Wait()
 }
 
 // Strand is for a queue that gets no link on this connection, although others of the
@@ -83,20 +49,18 @@ func (q *Queue) Close(cause error) {
 func (q *Queue) Strand(cause error) {
 	q.mu.Lock()
 	q.stranded = cause
-	q.expel(cause)
+	todo := q.expelLocked(cause)
+	q.mu.Unlock()
+	q.do(todo)
 }
 
-// expel ends everything that is queued. It is entered with the lock and leaves
-// without.
-func (q *Queue) expel(cause error) {
+// expelLocked ends everything that is queued.
+func (q *Queue) expelLocked(cause error) todo {
 	for q.head != nil {
-		q.end(q.dequeue(), cause)
+		q.endLocked(q.dequeueLocked(), cause)
 	}
 	q.starved = false
-	done := q.takeFinished()
-	q.nudge()
-	q.mu.Unlock()
-	q.deliver(nil, done)
+	return q.settleLocked()
 }
 
 // Outstanding is how many transactions are under way or queued.

@@ -4,36 +4,36 @@ package transport
 // it did. It never sleeps.
 func (q *Queue) Poll() int {
 	q.mu.Lock()
-	return q.drain()
+	return q.drainAndUnlock()
 }
 
 // tryPoll is Poll for a spinner: it gives way to whoever holds the lock, since
 // that one drains as well or will be done soon.
 func (q *Queue) tryPoll() {
 	if q.mu.TryLock() {
-		q.drain()
+		q.drainAndUnlock()
 	}
 }
 
-// drain takes all responses off the ring, then delivers them. It is entered with
-// the lock and leaves without.
-func (q *Queue) drain() int {
-	n, bad := q.collect()
-	var notify *Link
-	if n > 0 {
-		notify = q.push()
+// drainAndUnlock takes all responses off the ring, releases the lock, and delivers
+// them.
+func (q *Queue) drainAndUnlock() int {
+	n, bad := q.collectLocked()
+	if n == 0 && bad == nil {
+		q.mu.Unlock()
+		return 0
 	}
-	done, link := q.takeFinished(), q.link
+	todo, link := q.settleLocked(), q.link
 	q.mu.Unlock()
-	q.deliver(notify, done)
+	q.do(todo)
 	if bad != nil {
 		link.fail(bad)
 	}
 	return n
 }
 
-// collect takes responses off the ring and ends their transactions.
-func (q *Queue) collect() (taken int, err error) {
+// collectLocked takes responses off the ring and ends their transactions.
+func (q *Queue) collectLocked() (taken int, err error) {
 	l := q.link
 	if l == nil || q.inflight == 0 || l.failed.Load() {
 		return 0, nil
@@ -47,7 +47,7 @@ func (q *Queue) collect() (taken int, err error) {
 			return taken, nil
 		}
 		for range n {
-			if err := q.accept(l); err != nil {
+			if err := q.acceptLocked(l); err != nil {
 				return taken, err
 			}
 			taken++
@@ -55,19 +55,19 @@ func (q *Queue) collect() (taken int, err error) {
 	}
 }
 
-// accept couples the next response with its transaction. The peer can name any id:
-// one that isn't on the ring ends the link.
-func (q *Queue) accept(l *Link) error {
+// acceptLocked couples the next response with its transaction. The peer can name any
+// id: one that isn't on the ring ends the link.
+func (q *Queue) acceptLocked(l *Link) error {
 	rsp := q.scratch[:l.Wire.Response]
 	l.Ring.Take(rsp)
 	id := l.Wire.ResponseID.get(rsp)
-	if id >= uint64(len(q.txns)) || !q.txns[id].onRing {
+	if id >= uint64(len(q.txns)) || q.txns[id].phase != sent {
 		return &ProtocolError{Field: "response id", Value: id}
 	}
 	t := &q.txns[id]
 	t.rsp = t.rsp[:copy(t.rsp[:cap(t.rsp)], rsp)]
 	t.abi = l.ABI
 	q.inflight--
-	q.end(t, nil)
+	q.endLocked(t, nil)
 	return nil
 }

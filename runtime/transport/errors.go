@@ -16,12 +16,52 @@ var (
 	ErrProtocol = errors.New("the peer broke the protocol")
 	// ErrTooLong says that a bulk buffer is longer than one request can carry.
 	ErrTooLong = errors.New("the buffer is longer than one request can carry")
-	// ErrStillLent is joined to the error of a cancelled transaction whose buffer is
-	// shared memory: the peer can reach the buffer until the transaction has ended.
-	ErrStillLent = errors.New("the buffer stays lent until the peer answers")
+	// ErrStillLent is in the error of a transaction that its caller left, or that lost its
+	// connection, while its buffer is shared memory: the peer may still write there. It
+	// can be waited for: see Ended, and grant.Buffer.Wait.
+	ErrStillLent = errors.New("the buffer stays lent until the peer is done with it")
 	// ErrWouldBlock is the cause of [NoWait].
 	ErrWouldBlock = errors.New("no free slot")
 )
+
+// unfinished is the error of a call that its caller left while the peer had it.
+type unfinished struct {
+	cause error
+	lent  bool
+	ended chan struct{}
+}
+
+func (e *unfinished) Error() string {
+	if e.lent {
+		return e.cause.Error() + "; " + ErrStillLent.Error()
+	}
+	return e.cause.Error()
+}
+
+func (e *unfinished) Unwrap() []error {
+	if e.lent {
+		return []error{e.cause, ErrStillLent}
+	}
+	return []error{e.cause}
+}
+
+// Ended tells when the transaction that failed with err is over. A caller may leave while
+// the peer has its request: the peer may still carry it out, and reach shared memory that
+// was lent for it, until the channel is closed: when the peer has answered, or the
+// connection is gone. For every other error it is closed already.
+func Ended(err error) <-chan struct{} {
+	var u *unfinished
+	if errors.As(err, &u) {
+		return u.ended
+	}
+	return closed
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // NoWait is a context for callers that may not sleep: an operation that would have
 // to wait for a slot fails at once with ErrWouldBlock.

@@ -5,42 +5,63 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// lend makes the user's buffer reachable for the peer of link: directly where it
+// lendLocked makes the user's buffer reachable for the peer of link: directly where it
 // is shared memory (a grant.Buffer of this link), else through pages of the pool,
 // which it takes. It is false when the pool hasn't enough pages now. Data is not
-// copied yet. The queue's lock is held.
-func (t *Txn) lend(link *Link, perPage int) bool {
+// copied yet.
+func (t *Txn) lendLocked(link *Link) bool {
 	t.link, t.segs = link, t.segs[:0]
 	t.taken, t.pages, t.extra = t.taken[:0], nil, nil
-	link.hold()
-	if len(t.user) == 0 {
+	if len(t.user) == 0 || t.shareLocked(link) || t.shared == nil && t.stageLocked(link) {
 		return true
 	}
-	if refs, off, ok := link.Buffers.Find(t.user); ok && off%perPageUnit(perPage) == 0 && len(refs) <= min(t.most, link.MaxSegments) {
-		t.addShared(refs, off)
-		if t.reserve(link, 0) {
-			return true
-		}
-	} else if t.reserve(link, pagesOf(len(t.user))) {
-		t.addBounced()
-		return true
-	}
-	link.drop()
-	t.link = nil
+	t.unlendLocked()
 	return false
+}
+
+// shareLocked lends the buffer itself, if it is shared memory.
+func (t *Txn) shareLocked(link *Link) bool {
+	b, refs, off := link.Buffers.Lend(t.user)
+	if b == nil {
+		return false
+	}
+	t.shared = b
+	if off%perPageUnit(t.q.cfg.Alignment) != 0 || len(refs) > min(t.most, link.MaxSegments) {
+		t.unshareLocked()
+		return false
+	}
+	t.addShared(refs, off)
+	return t.reserveLocked(link, 0)
+}
+
+// stageLocked takes pages that stand for the user's buffer.
+func (t *Txn) stageLocked(link *Link) bool {
+	if !t.reserveLocked(link, pagesOf(len(t.user))) {
+		return false
+	}
+	left := len(t.user)
+	for _, p := range t.pages {
+		n := min(left, shm.PageSize)
+		t.segs = append(t.segs, Segment{link.Pool.Ref(p), 0, uint32(n)})
+		left -= n
+	}
+	return true
 }
 
 // perPageUnit is the alignment in bytes that a segment must have.
 func perPageUnit(unit int) int { return max(unit, 1) }
 
-// reserve takes pages for data and for the lists of segments, all or nothing.
-func (t *Txn) reserve(link *Link, data int) bool {
+// reserveLocked takes pages for data and for the lists of segments, all or nothing.
+func (t *Txn) reserveLocked(link *Link, data int) bool {
 	segs := max(data, len(t.segs))
-	lists := t.q.listPages(segs)
-	all := t.taken[:data+lists]
+	all := t.taken[:data+t.q.listPages(segs)]
+	if len(all) == 0 {
+		return true
+	}
 	if !link.Pool.Take(len(all), all) {
 		return false
 	}
+	link.users++
 	t.taken, t.pages, t.extra = all, all[:data], all[data:]
 	return true
 }
@@ -56,21 +77,12 @@ func (t *Txn) addShared(refs []platform.GrantRef, off int) {
 	}
 }
 
-// addBounced describes the pages that stand for the user's buffer.
-func (t *Txn) addBounced() {
-	left := len(t.user)
-	for _, p := range t.pages {
-		n := min(left, shm.PageSize)
-		t.segs = append(t.segs, Segment{t.link.Pool.Ref(p), 0, uint32(n)})
-		left -= n
-	}
-}
-
-// send copies data for the back end into the bounce pages.
+// send copies the user's buffer into the pages that stand for it. Those of data that
+// goes Out begin with what the buffer holds, too, since the peer needn't fill it: what
+// it doesn't write then comes back as it was, and not as what an earlier transaction
+// left there. So the peer sees what the buffer held, as it does where nothing is copied.
+// (Linux's swiotlb does the same for DMA_FROM_DEVICE.)
 func (t *Txn) send() {
-	if t.dir != In {
-		return
-	}
 	rest := t.user
 	for _, p := range t.pages {
 		n := min(len(rest), shm.PageSize)
@@ -79,7 +91,7 @@ func (t *Txn) send() {
 	}
 }
 
-// receive copies data from the back end out of the bounce pages.
+// receive copies data from the back end out of the pages that stand for the buffer.
 func (t *Txn) receive() {
 	if t.dir != Out {
 		return
@@ -92,14 +104,27 @@ func (t *Txn) receive() {
 	}
 }
 
-// unlend gives pages back. The queue's lock is held.
-func (t *Txn) unlend() {
-	if t.link == nil {
-		return
-	}
+// unlendLocked gives pages and buffer back.
+func (t *Txn) unlendLocked() {
 	if len(t.taken) > 0 {
 		t.link.Pool.Give(t.taken)
+		t.q.dropLinkLocked(t.link)
 	}
-	t.link.drop()
+	t.unshareLocked()
 	t.link, t.taken, t.pages, t.extra = nil, t.taken[:0], nil, nil
+}
+
+func (t *Txn) unshareLocked() {
+	if t.shared != nil {
+		t.q.laterLocked(t.shared.Return())
+		t.shared = nil
+	}
+	t.segs = t.segs[:0]
+}
+
+// dropLinkLocked counts one user of the link's pool less; without any it goes.
+func (q *Queue) dropLinkLocked(l *Link) {
+	if l.users--; l.users == 0 {
+		q.laterLocked(l.freed)
+	}
 }

@@ -27,18 +27,8 @@ type Link struct {
 	Failed func(error)
 
 	failed atomic.Bool
-	refs   atomic.Int32 // the queue's own and one a transaction that holds pages
+	users  int // of the pool: the queue, and each transaction that has pages. The queue's lock guards it
 	freed  func()
-}
-
-// hold keeps the pages of the link.
-func (l *Link) hold() { l.refs.Add(1) }
-
-// drop lets them go; the last one frees them.
-func (l *Link) drop() {
-	if l.refs.Add(-1) == 0 && l.freed != nil {
-		l.freed()
-	}
 }
 
 // fail reports the end of the link once.

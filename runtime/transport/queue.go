@@ -28,29 +28,32 @@ type Queue struct {
 	base     int
 	txns     []Txn
 	cfg      Config
-	slots    chan struct{} // cap 1: a transaction or pages came free, or the link changed
 	role     chan struct{} // cap 1: the pump is wanted
 	patience *patience
 	stop     chan struct{} // closed when the queue is
+	reclaims sync.WaitGroup
 
 	// sleeper is set while somebody has the role of waiting for the peer's events.
 	sleeper atomic.Bool
 
 	mu       sync.Mutex
-	free     []uint32 // ids, last in first out
-	waiters  int      // goroutines waiting on slots
-	news     uint64   // causes for them to look again, so far
-	unheard  int      // waiters that haven't looked since the last
-	link     *Link    // nil while disconnected
-	cause    error    // terminal, nil while the queue is open
-	stranded error    // why there is nobody to send to, although others have
-	held     bool     // nothing more goes on this connection's ring
-	starved  bool     // a queued transaction waits for pages
-	head     *Txn     // queued, not on the ring: oldest first
+	link     *Link // nil while disconnected
+	cause    error // terminal, nil while the queue is open
+	stranded error // why there is nobody to send to, although others have
+	held     bool  // nothing more goes on this connection's ring
+
+	free    []uint32 // ids, last in first out
+	waiting waiters  // for one of them
+
+	head     *Txn // queued: oldest first
 	tail     *Txn
+	starved  bool // a queued transaction waits for pages
 	inflight int  // on the ring
-	finished *Txn // ended, not yet delivered: newest first
 	scratch  []byte
+
+	// What is to be done when the lock is free; see settleLocked.
+	finished *Txn // ended, not yet delivered: newest first
+	later    []func()
 }
 
 // NewQueue makes a disconnected queue. It cannot fail.
@@ -58,7 +61,6 @@ func NewQueue(cfg Config) *Queue {
 	q := &Queue{
 		base: cfg.Base, cfg: cfg,
 		txns:     make([]Txn, cfg.Depth),
-		slots:    make(chan struct{}, 1),
 		role:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 		free:     make([]uint32, 0, cfg.Depth),
@@ -103,21 +105,19 @@ func (q *Queue) Pages(depth, segments int) int {
 func (q *Queue) submit(t *Txn) {
 	q.mu.Lock()
 	if cause := cmp.Or(q.cause, q.stranded); cause != nil {
-		t.err, t.over = cause, true
-		q.mu.Unlock()
-		t.finish()
-		return
+		q.endLocked(t, cause)
+	} else {
+		q.enqueueLocked(t)
 	}
-	q.enqueue(t)
-	notify := q.push()
-	done := q.takeFinished()
+	todo := q.settleLocked()
 	q.mu.Unlock()
-	q.deliver(notify, done)
+	todo.attend = false // its caller does, if need be
+	q.do(todo)
 }
 
-// enqueue appends t to the queued ones.
-func (q *Queue) enqueue(t *Txn) {
-	t.next, t.queued = nil, true
+// enqueueLocked appends t to the queued ones.
+func (q *Queue) enqueueLocked(t *Txn) {
+	t.next, t.phase = nil, queued
 	if q.tail == nil {
 		q.head = t
 	} else {
@@ -126,47 +126,47 @@ func (q *Queue) enqueue(t *Txn) {
 	q.tail = t
 }
 
-// dequeue removes the oldest queued transaction.
-func (q *Queue) dequeue() *Txn {
+// dequeueLocked removes the oldest queued transaction.
+func (q *Queue) dequeueLocked() *Txn {
 	t := q.head
 	q.head = t.next
 	if q.head == nil {
 		q.tail = nil
 	}
-	t.next, t.queued = nil, false
+	t.next = nil
 	return t
 }
 
-// push puts queued transactions on the ring, as many as fit, and publishes them.
+// pushLocked puts queued transactions on the ring, as many as fit, and publishes them.
 // It returns the link whose peer has to be notified.
-func (q *Queue) push() *Link {
+func (q *Queue) pushLocked() *Link {
 	l := q.link
 	if l == nil || q.head == nil || q.held {
 		return nil
 	}
 	put, starved := 0, (*Txn)(nil)
 	for q.head != nil && l.Ring.Free() > 0 {
-		t := q.dequeue()
+		t := q.dequeueLocked()
 		if pagesOf(len(t.user)) > l.MaxSegments {
-			q.end(t, ErrTooLong) // replayed, and there may never be so many pages here
+			q.endLocked(t, ErrTooLong) // replayed, and there may never be so many pages here
 			continue
 		}
-		if q.ready(t, l) {
-			put += q.put(t, l)
+		if q.readyLocked(t, l) {
+			put += q.putLocked(t, l)
 			continue
 		}
-		t.next, t.queued, starved = starved, true, t
+		t.next, starved = starved, t
 	}
-	q.requeue(starved)
+	q.requeueLocked(starved)
 	if put > 0 && l.Ring.Push() {
 		return l
 	}
 	return nil
 }
 
-// requeue puts those that found no pages back in front, in their order. While there
-// are any, nobody else is given pages, so that they get theirs.
-func (q *Queue) requeue(starved *Txn) {
+// requeueLocked puts those that found no pages back in front, in their order. While
+// there are any, nobody else is given pages, so that they get theirs.
+func (q *Queue) requeueLocked(starved *Txn) {
 	q.starved = starved != nil
 	for starved != nil {
 		t := starved
@@ -178,51 +178,51 @@ func (q *Queue) requeue(starved *Txn) {
 	}
 }
 
-// ready makes sure that t's pages belong to this connection. It is false while
+// readyLocked makes sure that t's pages belong to this connection. It is false while
 // the pool has none left for it.
-func (q *Queue) ready(t *Txn, l *Link) bool {
+func (q *Queue) readyLocked(t *Txn, l *Link) bool {
 	if t.link == l {
 		return true
 	}
-	t.unlend()
-	if !t.lend(l, q.cfg.Alignment) {
+	t.unlendLocked()
+	if !t.lendLocked(l) {
 		return false
 	}
 	t.send()
 	return true
 }
 
-// put encodes t into the next slot. A buffer that the new connection can't carry
+// putLocked encodes t into the next slot. A buffer that the new connection can't carry
 // ends its transaction here.
-func (q *Queue) put(t *Txn, l *Link) int {
+func (q *Queue) putLocked(t *Txn, l *Link) int {
 	if len(t.segs) > l.MaxSegments {
-		q.end(t, ErrTooLong)
+		q.endLocked(t, ErrTooLong)
 		return 0
 	}
 	t.encode(t)
 	if err := t.rejected; err != nil {
 		t.rejected = nil
-		q.end(t, err)
+		q.endLocked(t, err)
 		return 0
 	}
 	l.Ring.Put(t.slot[:t.used])
 	if l.Fill {
 		l.Ring.ZeroRest(t.used)
 	}
-	t.onRing = true
+	t.phase = sent
 	q.inflight++
 	return 1
 }
 
-// end gives t its outcome; deliver makes it known when the lock is free.
-func (q *Queue) end(t *Txn, err error) {
-	t.err, t.onRing, t.over = err, false, true
+// endLocked gives t its outcome; do makes it known when the lock is free.
+func (q *Queue) endLocked(t *Txn, err error) {
+	t.err, t.phase = err, over
 	t.next = q.finished
 	q.finished = t
 }
 
-// unqueue takes t, which is queued, out of the line. The others keep their order.
-func (q *Queue) unqueue(t *Txn) {
+// unqueueLocked takes t, which is queued, out of the line. The others keep their order.
+func (q *Queue) unqueueLocked(t *Txn) {
 	var before *Txn
 	for x := q.head; x != t; x = x.next {
 		before = x
@@ -235,53 +235,25 @@ func (q *Queue) unqueue(t *Txn) {
 	if q.tail == t {
 		q.tail = before
 	}
-	t.next, t.queued = nil, false
+	t.next = nil
 }
 
-// retire makes t free again. The lock is held.
-func (q *Queue) retire(t *Txn) {
-	t.unlend()
+// retireLocked makes t free again.
+func (q *Queue) retireLocked(t *Txn) {
+	t.unlendLocked()
 	t.user, t.encode, t.done = nil, nil, nil
-	t.abandoned, t.over = false, false
+	if t.ended != nil {
+		close(t.ended)
+	}
+	t.phase, t.abandoned, t.ended = free, false, nil
 	q.free = append(q.free, t.index)
-	q.nudge()
 }
 
-// takeFinished returns the transactions that ended, newest first.
-func (q *Queue) takeFinished() *Txn {
-	t := q.finished
-	q.finished = nil
-	return t
-}
-
-// deliver does what must be done without the lock: notify the peer, wake waiters,
-// call back.
-func (q *Queue) deliver(notify *Link, t *Txn) {
-	if notify != nil {
-		notify.Channel.Notify()
-	}
-	for t = oldestFirst(t); t != nil; {
-		next := t.next
-		t.next = nil
-		q.outcome(t)
-		t = next
-	}
-}
-
-// outcome delivers one transaction's end, or retires it if nobody waits any more.
-func (q *Queue) outcome(t *Txn) {
-	if t.abandoned { // set and read under mu before t was finished
-		t.End()
-		return
-	}
-	t.finish()
-}
-
-func oldestFirst(t *Txn) (first *Txn) {
-	for t != nil {
-		next := t.next
-		t.next = first
-		first, t = t, next
-	}
-	return first
+// release frees t, whose outcome was delivered.
+func (q *Queue) release(t *Txn) {
+	q.mu.Lock()
+	q.retireLocked(t)
+	todo := q.settleLocked()
+	q.mu.Unlock()
+	q.do(todo)
 }

@@ -28,7 +28,7 @@ func unanswered(p *pair, f func(shared []byte)) (free func()) {
 	go f(b.Bytes())
 	p.queued(1)
 	p.channel.Close()
-	p.queue.Detach(transport.ErrDisconnected)
+	transport.Detach(transport.ErrDisconnected, p.queue)
 	p.buffers.Remove(b)
 	p.abandon()
 	return b.Close

@@ -20,9 +20,9 @@ func (q *Queue) sleep(t *Txn) bool {
 		return false
 	}
 	defer q.leave()
-	for t.state.Load() != ended {
+	for t.caller.Load() != settled {
 		if !q.doze() {
-			return t.state.Load() == ended
+			return t.caller.Load() == settled
 		}
 	}
 	return true
@@ -39,7 +39,7 @@ func (q *Queue) leave() {
 func (q *Queue) busy() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.link != nil && (q.inflight > 0 || q.waiters > 0)
+	return q.link != nil && (q.inflight > 0 || q.waiting.any())
 }
 
 // doze arms the notification, looks once more, and sleeps until the peer notifies.
@@ -53,7 +53,7 @@ func (q *Queue) doze() bool {
 	}
 	pending, err := l.Ring.Arm()
 	if pending {
-		q.drain()
+		q.drainAndUnlock()
 		return true
 	}
 	q.mu.Unlock()

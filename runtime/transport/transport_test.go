@@ -262,7 +262,7 @@ func TestReplayedBufferGetsPages(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	p.channel.Close()
-	p.queue.Detach(transport.ErrDisconnected)
+	transport.Detach(transport.ErrDisconnected, p.queue)
 	p.buffers.Remove(b)
 	p.abandon()
 	for range cap(errs) - 1 {

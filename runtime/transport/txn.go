@@ -4,57 +4,76 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/xenidc/idc/runtime/grant"
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// The states of a waiter. They are the only words that the waiter and whoever
+// phase is where a transaction is. The queue's lock guards it.
+//
+//	free ─Begin─► begun ─Start─► queued ─► sent ─response─► over ─End─► free
+//	                               ▲        │ disconnect
+//	                               │        ▼
+//	                               │    reclaiming   while the old peer may still reach its memory
+//	                               │        ▼
+//	                               └─replay─┴─► over, with an error
+type phase uint8
+
+const (
+	free phase = iota
+	begun
+	queued
+	sent // on the ring
+	reclaiming
+	over // has its outcome, which may still be on the way to its caller
+)
+
+// The states of a caller that waits. They are the only words that it and whoever
 // completes its transaction share without the queue's lock.
 const (
-	running uint32 = iota // under way, its waiter is awake or there is none yet
-	parked                // under way, its waiter sleeps on wake
-	ended                 // has its outcome
+	awake   uint32 = iota // looks for itself, or doesn't wait yet
+	asleep                // sleeps on wake
+	settled               // the outcome is there
 )
 
 // Txn is one transaction of a front end. All of them are made with their queue and
-// used again and again:
-//
-//	free ─Begin─► held ─Start─► queued ─► on the ring ─response─► ended ─End─► free
-//	                              ▲           │
-//	                              └─reconnect─┘  (replayed), or ended with an error
-//
-// A Txn belongs to its caller from Begin to Start and from its end to End.
+// used again and again. A Txn belongs to its caller from Begin to Start and from its
+// end to End.
 type Txn struct {
 	q     *Queue
 	index uint32
 
+	// What the caller asked for, from Begin or Start to End.
+	user   []byte
+	dir    Direction
+	most   int        // segments that user may need
 	encode func(*Txn) // fills Slot, under the queue's lock, each time before it is sent
 	done   func(*Txn) // of an asynchronous transaction
 	replay bool
 
-	state     atomic.Uint32
-	wake      chan struct{}
+	// The caller's waiting.
+	caller atomic.Uint32
+	wake   chan struct{}
+
+	// Guarded by the queue's lock until the outcome is there.
+	phase     phase
+	abandoned bool          // its caller went away before it ended
+	ended     chan struct{} // of an abandoned one: closed when it has
+	next      *Txn
 	err       error
-	rejected  error // why encode couldn't
-	onRing    bool
-	queued    bool
-	over      bool // has its outcome, which may still be on the way
-	abandoned bool // its caller went away before it ended
+	rejected  error  // why encode couldn't
+	slot      []byte // private image of the request
+	used      int    // bytes of it
+	rsp       []byte // private copy of the response
+	abi       int    // that rsp is encoded in
 
-	slot []byte // private image of the request
-	used int    // bytes of it
-	rsp  []byte // private copy of the response
-	abi  int    // that rsp is encoded in
-
-	link  *Link // the one that segs and pages belong to
-	user  []byte
-	dir   Direction
-	most  int      // segments that user may need
-	taken []uint32 // pages of the link's pool, of which
-	pages []uint32 // these stand for user
-	extra []uint32 // and these hold lists of segments
-	segs  []Segment
-	next  *Txn
+	// What the peer may reach meanwhile.
+	link   *Link         // the one that segs belong to
+	shared *grant.Buffer // that user lies in, if it isn't copied
+	taken  []uint32      // pages of the link's pool, of which
+	pages  []uint32      // these stand for user
+	extra  []uint32      // and these hold lists of segments
+	segs   []Segment
 }
 
 // Index is the number of the transaction among those of all queues of its
@@ -132,7 +151,7 @@ func (t *Txn) Start(encode, done func(*Txn), replay bool) {
 func (t *Txn) start(encode, done func(*Txn), replay bool) {
 	t.encode, t.done, t.replay = encode, done, replay
 	t.err = nil
-	t.state.Store(running)
+	t.caller.Store(awake)
 	t.q.submit(t)
 }
 
@@ -148,7 +167,7 @@ func (t *Txn) finish() {
 		done(t)
 		return
 	}
-	if t.state.Swap(ended) == parked {
+	if t.caller.Swap(settled) == asleep {
 		t.wake <- struct{}{}
 	}
 }

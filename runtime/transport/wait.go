@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"runtime"
 )
 
@@ -28,7 +27,7 @@ func (q *Queue) spin(ctx context.Context, t *Txn) bool {
 		return q.spinOn(ctx, t)
 	}
 	b := q.patience.budget()
-	for t.state.Load() != ended {
+	for t.caller.Load() != settled {
 		if !b.left() {
 			q.patience.wasted(b)
 			return false
@@ -41,7 +40,7 @@ func (q *Queue) spin(ctx context.Context, t *Txn) bool {
 
 // spinOn polls until t has ended or ctx is done.
 func (q *Queue) spinOn(ctx context.Context, t *Txn) bool {
-	for i := 1; t.state.Load() != ended; i++ {
+	for i := 1; t.caller.Load() != settled; i++ {
 		q.tryPoll()
 		if i%spinCheck == 0 {
 			if ctx.Err() != nil {
@@ -55,7 +54,7 @@ func (q *Queue) spinOn(ctx context.Context, t *Txn) bool {
 
 // park sleeps until somebody completes t or ctx is done.
 func (q *Queue) park(ctx context.Context, t *Txn) error {
-	if !t.state.CompareAndSwap(running, parked) {
+	if !t.caller.CompareAndSwap(awake, asleep) {
 		return nil // it ended just now
 	}
 	select {
@@ -67,43 +66,35 @@ func (q *Queue) park(ctx context.Context, t *Txn) error {
 }
 
 // abandon leaves t to itself: it is taken back when the peer has answered. It is
-// nil when t has ended meanwhile. asleep says whether the caller announced itself
-// as parked.
-func (q *Queue) abandon(t *Txn, asleep bool, cause error) error {
+// nil when t has ended meanwhile. sleeping says whether the caller announced itself
+// as asleep.
+func (q *Queue) abandon(t *Txn, sleeping bool, cause error) error {
 	q.mu.Lock()
-	if t.over { // its outcome is on the way
+	switch t.phase {
+	case over: // its outcome is on the way
 		q.mu.Unlock()
-		q.settle(t, asleep)
+		t.awaitOutcome(sleeping)
 		return nil
-	}
-	if t.queued { // not sent, or not sent again
-		q.withdraw(t)
+	case queued: // not sent, or not sent again
+		q.unqueueLocked(t)
+		q.retireLocked(t)
+		q.starved = false // others may have waited behind it for pages
+		todo := q.settleLocked()
+		q.mu.Unlock()
+		q.do(todo)
 		return cause
 	}
 	defer q.mu.Unlock()
-	t.abandoned = true
-	if len(t.user) > 0 && len(t.pages) == 0 {
-		return errors.Join(cause, ErrStillLent)
+	t.abandoned, t.ended = true, make(chan struct{})
+	if t.shared == nil {
+		t.user = nil // pages stand for it
 	}
-	t.user = nil
-	return cause
+	return &unfinished{cause, t.shared != nil, t.ended}
 }
 
-// withdraw frees t, which is queued. Others may have waited behind it for pages. It
-// is entered with the lock and leaves without.
-func (q *Queue) withdraw(t *Txn) {
-	q.unqueue(t)
-	q.retire(t)
-	q.starved = false
-	notify := q.push()
-	done := q.takeFinished()
-	q.mu.Unlock()
-	q.deliver(notify, done)
-}
-
-// settle waits for an outcome that another goroutine is delivering.
-func (q *Queue) settle(t *Txn, asleep bool) {
-	if asleep || t.state.CompareAndSwap(running, parked) {
+// awaitOutcome waits for an outcome that another goroutine is delivering.
+func (t *Txn) awaitOutcome(sleeping bool) {
+	if sleeping || t.caller.CompareAndSwap(awake, asleep) {
 		<-t.wake
 	}
 }
