@@ -73,7 +73,13 @@ func (b *Back) Read(_ context.Context, req blk.ReadRequest, data *idc.Bulk) blk.
 	if !ok {
 		return b.status("read", image.ErrOutside)
 	}
-	return b.status("read", b.img.ReadAt(data.Unstable(), off))
+	_, err := data.Fill(func(pages [][]byte) (int, error) {
+		if err := b.img.ReadAt(pages, off); err != nil {
+			return 0, err
+		}
+		return data.Len(), nil
+	})
+	return b.status("read", err)
 }
 
 // Write writes the front end's pages straight to the image. If the front end changes

@@ -26,7 +26,7 @@ func (driver) Sum(_ context.Context, _ echo.SumRequest, data *idc.Bulk) (sum uin
 }
 
 func (driver) Fill(_ context.Context, req echo.FillRequest, data *idc.Bulk) error {
-	data.CopyFrom(0, bytes.Repeat([]byte{req.Value}, data.Len()))
+	data.CopyFrom(bytes.Repeat([]byte{req.Value}, data.Len()), 0)
 	return nil
 }
 

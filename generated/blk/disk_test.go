@@ -35,7 +35,7 @@ func (d *disk) Read(_ context.Context, req blk.ReadRequest, data *idc.Bulk) blk.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.at(req.SectorNumber, data.Len())
-	if p == nil || data.CopyFrom(0, p) != len(p) {
+	if p == nil || data.CopyFrom(p, 0) != len(p) {
 		return blk.StatusError
 	}
 	return blk.StatusOkay

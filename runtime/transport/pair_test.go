@@ -46,8 +46,9 @@ type pair struct {
 	cache   *grant.Cache
 	server  *transport.BackQueue
 	workers int
-	copies  bool        // the back end copies bulk data rather than mapping it
-	lazy    atomic.Bool // the back end writes nothing to bulk data
+	copies  bool                                        // the back end copies bulk data rather than mapping it
+	write   atomic.Pointer[func(*transport.Bulk) error] // what the back end does with data that goes Out
+	check   atomic.Pointer[func(*transport.Bulk) error] // and with data that comes In
 	spin    time.Duration
 
 	poolPages int // of the next connection
@@ -153,7 +154,7 @@ func (p *pair) disconnect(cause error) {
 		return
 	}
 	p.channel.Close()
-	p.queue.Detach(cause)
+	transport.Detach(cause, p.queue)
 	p.abandon()
 }
 
@@ -176,7 +177,7 @@ func (p *pair) handle(r *transport.Request) {
 	case 0:
 		value++
 	case 1, 2:
-		value = bulk(r, op, value, p.lazy.Load())
+		value = p.bulk(r, op, value)
 	case 3:
 		select {
 		case <-time.After(time.Duration(value) * time.Millisecond):
@@ -190,7 +191,7 @@ func (p *pair) handle(r *transport.Request) {
 
 const badBulk = ^uint64(0)
 
-func bulk(r *transport.Request, op uint32, value uint64, lazy bool) (sum uint64) {
+func (p *pair) bulk(r *transport.Request, op uint32, value uint64) (sum uint64) {
 	slot := r.Slot()
 	for i := range binary.LittleEndian.Uint32(slot[12:]) {
 		s := slot[24+12*i:]
@@ -202,17 +203,27 @@ func bulk(r *transport.Request, op uint32, value uint64, lazy bool) (sum uint64)
 			return badBulk
 		}
 	}
-	dir := transport.Out
+	dir, special := transport.Out, p.write.Load()
 	if op == 2 {
-		dir = transport.In
+		dir, special = transport.In, p.check.Load()
 	}
 	b, err := r.Map(dir)
 	if err != nil {
 		return badBulk
 	}
+	if special != nil {
+		if err := (*special)(b); err != nil {
+			p.t.Error(err)
+			return badBulk
+		}
+		if b.Deliver() != nil {
+			return badBulk
+		}
+		return 0
+	}
 	for _, piece := range b.Unstable() {
 		for i := range piece {
-			if op == 1 && !lazy {
+			if op == 1 {
 				piece[i] = byte(value)
 			}
 			sum += uint64(piece[i])

@@ -26,7 +26,7 @@ type Request struct {
 	bulk  Bulk
 	held  platform.Access // how pages are mapped
 	maps  int             // pages that are mapped
-	copy  bounce          // what stands for the data where it is copied
+	copy  copyBuffer      // what stands for the data where it is copied
 
 	orphan bool // our domain has ended
 
@@ -109,8 +109,8 @@ func (r *Request) List(ref platform.GrantRef, n int) ([]byte, error) {
 
 // Map maps the bulk data: for writing if it goes Out to the front end, for reading
 // only if it comes In. It lasts until the response is sent. Where copying is cheaper,
-// private memory stands for the data: what comes In is in it, what goes Out is copied
-// by [Bulk.Deliver].
+// private memory stands for the data: what comes In is in it, what is written to go Out
+// is copied by [Bulk.Deliver].
 func (r *Request) Map(dir Direction) (*Bulk, error) {
 	r.bulk.dir = dir
 	if r.copy.fits(r.bulk.size) {
@@ -145,7 +145,8 @@ func (r *Request) unmapped(what string, err error) error {
 // is pushed (xen-blkfront.c: a grant still in use then is an error).
 func (r *Request) reset() {
 	// Stubs have delivered already; an error of those that don't has no place to go.
-	_ = r.copy.deliver(r)
+	_ = r.copy.deliver()
+	r.copy.end()
 	if r.maps > 0 {
 		r.q.cfg.Mapper.UnmapEach(r.refs, r.held, r.pages[:r.maps])
 	}

@@ -51,7 +51,7 @@ func (t *taker) Send(_ context.Context, _ bulk.SendRequest, data *idc.Bulk) erro
 }
 
 func (t *taker) Fetch(_ context.Context, _ bulk.FetchRequest, data *idc.Bulk) error {
-	data.CopyFrom(0, t.buf)
+	data.CopyFrom(t.buf, 0)
 	return nil
 }
 
