@@ -94,6 +94,7 @@ func checkDiagnostic(t *testing.T, d *diag.Diagnostic, size int) {
 // Formatting twice is formatting once, and never changes what the file means.
 func FuzzFormat(f *testing.F) {
 	seeds(f)
+	f.Add([]byte("\ufeffprotocol p\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var diags diag.List
 		once := format.Source("fuzz.idc", src, &diags)
@@ -113,8 +114,9 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
-// squeeze drops all space.
+// squeeze drops all space, and a byte order mark.
 func squeeze(src []byte) string {
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \t\r\n", r) {
 			return -1

@@ -156,9 +156,23 @@ func (r *resolver) independence() {
 	if !r.p.Device.Independent || r.diags.Failed() {
 		return
 	}
+	for _, u := range r.p.Unions {
+		if !u.Size.Same() {
+			r.diags.Add(diag.LayoutDiffers, u.Pos, "`%s` hasn't the same size on every ABI", u.Name).
+				Because("on x86_64 it has %d bytes, on x86_32 %d, and the protocol names no `abi`", u.Size[schema.X86_64], u.Size[schema.X86_32]).
+				Try("make its largest member a multiple of 8 bytes, or declare the ABIs")
+		}
+	}
+	for _, ring := range r.p.Rings {
+		if !ring.Stride.Same() {
+			r.diags.Add(diag.LayoutDiffers, ring.Pos, "the slots of ring `%s` haven't the same size on every ABI", ring.Name).
+				Because("on x86_64 it is %d bytes, on x86_32 %d, and the protocol names no `abi`", ring.Stride[schema.X86_64], ring.Stride[schema.X86_32]).
+				Try("write `slot %d`, or declare the ABIs", roundUp(max(ring.Stride[schema.X86_64], ring.Stride[schema.X86_32]), 8))
+		}
+	}
 	for _, s := range r.p.Structs {
 		if s.Made {
-			continue // it differs only if a struct in it does
+			continue // it differs only if a struct or union in it does
 		}
 		if f := differs(s); f != nil {
 			r.diags.Add(diag.LayoutDiffers, f.Pos, "`%s.%s` isn't at the same place on every ABI", s.Name, f.Name).

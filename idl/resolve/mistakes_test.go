@@ -176,6 +176,12 @@ func TestMistakes(t *testing.T) {
 		{"ring s { request request, response response, id id, pages \"ref2\", channel \"evt\", queues \"q\" up to \"num\" under \"a/b\" }\nkeys from front { \"ref2\" gref }", "key-place key-place key-name"},
 		{"transaction f(at) { form d request { at.x = 1 } }", "unknown-name"},
 		{"struct s { a_len u8, a bytes up to 4 }", "duplicate-name"},
+		{"struct req2 { id u32, a u32, b u32 }\nstruct rsp2 { id u32, status status, b u64 }\nring s { request req2, response rsp2, id id, pages \"ref2\", channel \"evt\" }\n" +
+			"keys from front { \"ref2\" gref }", ""},
+		{"struct req2 { id u32, a u32, b u32, c u32, d u32 }\nstruct rsp2 { id u32, status status, b u64 }\nring s { request req2, response rsp2, id id, pages \"ref2\", channel \"evt\" }\n" +
+			"keys from front { \"ref2\" gref }", "layout-differs"},
+		{"struct req2 { id u32, a u32, b u32, c u32, d u32 }\nstruct rsp2 { id u32, status status, b u64 }\nring s { request req2, response rsp2, id id, slot 24, pages \"ref2\", channel \"evt\" }\n" +
+			"keys from front { \"ref2\" gref }", ""},
 		{"transaction f(d bulk from back up to 32 KiB) { form d request { seg = d } }", ""},
 		{"transaction f(d bulk from back up to 33 KiB) { form d request { seg = d } }", "out-of-range"},
 		{"transaction f(at, d bulk from back up to 33 KiB) { form d request { seg = d }, split d advancing at }", ""},
@@ -305,6 +311,8 @@ func TestMistakesInNewProtocols(t *testing.T) {
 		{"transaction f(a u8) replay quota 3 quota 4 replay number 4 number 5", "bad-modifier bad-modifier bad-modifier"},
 		{"struct s { a u32, b u64 }\ntransaction f(s s)", "layout-differs"},
 		{"struct s { b u64, a u32 }\ntransaction f(s s)", "layout-differs"},
+		{"union u { b u64, a bytes[12] }\ntransaction f(u u[2])", "layout-differs"},
+		{"union u { b u64, a bytes[16] }\ntransaction f(u u[2])", ""},
 		{"transaction f(a u8, b u8 since 2, c u8 since 2)", ""},
 		{"transaction f(a u8 since 2, b u8)", "bad-since"},
 		{"transaction f(a u8) -> (b u8 since 3, c u8 since 2)", "bad-since"},

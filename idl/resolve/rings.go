@@ -445,27 +445,21 @@ func (r *resolver) stride(parts *ringParts) {
 			ring.Stride[a] = int(parts.slot)
 		}
 	}
-	if ring.SlotKey != nil && parts.decl != nil {
-		r.oneStride(parts)
+	if ring.SlotKey != nil {
+		r.oneStride(ring)
 	}
 }
 
-// oneStride checks that slots whose size is published have one size.
-func (r *resolver) oneStride(parts *ringParts) {
-	var first *schema.ABI
+// oneStride gives slots whose size is published the same on all ABIs: the back says it before it knows what the front speaks.
+func (r *resolver) oneStride(ring *schema.Ring) {
+	most := 0
 	for _, a := range schema.ABIs {
-		if !r.speaks(a) {
-			continue
+		if r.speaks(a) {
+			most = max(most, ring.Stride[a])
 		}
-		if first == nil {
-			first = &a
-		}
-		if s := parts.ring.Stride; s[a] != s[*first] {
-			r.diags.Add(diag.SlotSize, parts.at, "the slots of ring `%s` have no one size", parts.ring.Name).
-				Because("on %s it is %d, on %s %d, and the back publishes one before it knows what the front speaks", *first, s[*first], a, s[a]).
-				Try("lay the structs out alike on all ABIs, or write `slot %d`", max(s[a], s[*first]))
-			return
-		}
+	}
+	for _, a := range schema.ABIs {
+		ring.Stride[a] = roundUp(most, 8)
 	}
 }
 
