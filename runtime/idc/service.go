@@ -139,12 +139,18 @@ func (s *Service) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
+	said := ""
 	for pause := retryFirst; ctx.Err() == nil; pause = min(2*pause, retryMost) {
 		err := s.live(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Warn("service interrupted", "err", err, "retry", pause)
+		level := slog.LevelWarn
+		if said == err.Error() || errors.Is(err, ErrTaken) { // Ready tells the latter
+			level = slog.LevelDebug
+		}
+		said = err.Error()
+		s.log.Log(ctx, level, "service interrupted", "err", err, "retry", pause)
 		s.report(false, err)
 		sleep(ctx, pause)
 	}
