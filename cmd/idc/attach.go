@@ -127,9 +127,10 @@ func (c *attachCmd) open(ctx context.Context, e *env, dom idc.Domain) (*blk.Fron
 	if c.Vdev != 0 {
 		opts = append(opts, idc.Device(idc.DomID(*c.Backend), int(c.Vdev)))
 	}
+	defer c.notice(e, dom)()
 	front, err := blk.Open(ctx, dom, c.Name, opts...)
 	if err != nil {
-		return nil, waited(c.Wait, err)
+		return nil, c.waited(e, dom, err)
 	}
 	return front, nil
 }

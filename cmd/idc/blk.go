@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host"
@@ -51,12 +49,4 @@ func untilGone(ctx context.Context, d platform.Domain, named bool) (context.Cont
 		}
 	}()
 	return ctx, func() { cancel(nil); c.Close() }, nil
-}
-
-// waited explains what was waited for in vain for the time t.
-func waited(t time.Duration, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("waited %v in vain; is 'idc blk serve' running with that name, at the same broker? %w", t, err)
-	}
-	return err
 }

@@ -3,26 +3,28 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/xenidc/idc/drivers/image"
 	"github.com/xenidc/idc/runtime/platform/host/broker"
 )
 
-// demoTime bounds the whole demo.
-const demoTime = 3 * time.Minute
+// quietTime is how long the demo may be without any progress.
+const quietTime = time.Minute
 
-// killDuring names the phases in the middle of which the back end is killed.
-var killDuring = []string{"random write", "random read/write"}
+// The demo's disk, in bytes: each block needs 8 bytes of memory.
+const (
+	leastDemo = 1 << 20
+	mostDemo  = 64 << 30
+)
 
 type demoCmd struct {
 	Image  string `placeholder:"FILE" type:"path" help:"Disk image to use, and to leave there. It is made if it isn't there. All of it is overwritten."`
@@ -47,18 +49,19 @@ Examples:
 // demo is a demo under way. The main goroutine runs it.
 type demo struct {
 	*env
-	cmd      *demoCmd
-	dir      string // of ours, removed at the end
-	image    string
-	sums     string
-	size     int64
-	socket   string
-	back     *child
-	front    *child
-	bar      *progress
-	report   demoReport
-	pending  []string // of killDuring, those to come
-	deadline <-chan time.Time
+	cmd     *demoCmd
+	dir     string // of ours, removed at the end
+	image   string
+	sums    string
+	size    int64
+	socket  string
+	back    *child
+	front   *child
+	bar     *progress
+	width   int   // of standard output, in columns
+	far     int64 // a number that changes when something moves
+	report  demoReport
+	pending []string // phases in which the back end is still to be killed
 }
 
 // demoReport is the result of a demo, printed with --json.
@@ -83,20 +86,28 @@ type kill struct {
 
 // Run runs the demo.
 func (c *demoCmd) Run(e *env) error {
+	if err := firstOf(c.checkSize(int64(c.Size)), inRange("queues", c.Queues, 1, mostQueues)); err != nil {
+		return usageError{err}
+	}
 	runtime.LockOSThread() // see startChild
 	defer runtime.UnlockOSThread()
-	d := &demo{env: e, cmd: c, bar: newProgress(e.stderr), pending: slices.Clone(killDuring), deadline: time.After(demoTime)}
+	var stop context.CancelCauseFunc
+	e.ctx, stop = context.WithCancelCause(e.ctx)
+	defer stop(nil)
+	e.unread = stop
+	d := &demo{env: e, cmd: c, bar: newProgress(e.stderr), width: columns(e.stdout), pending: killPhases()}
 	start := time.Now()
 	err := d.run()
 	d.bar.clear()
 	d.report.Seconds = time.Since(start).Seconds()
 	if d.report.OK = err == nil; err != nil {
-		d.report.Error = err.Error()
+		d.report.Error = oneLine(err)
 	}
 	if e.json {
 		e.printJSON(d.report)
 	} else if err == nil {
-		fmt.Fprintf(e.stdout, "\nAll %d blocks hold what was written last, read through the ring and from the image. %.1f s in all.\n", d.report.Blocks, d.report.Seconds)
+		d.tell("")
+		d.prose("All %d blocks hold what was written last, read through the ring and from the image. %.1f s in all.", d.report.Blocks, d.report.Seconds)
 	}
 	if err != nil {
 		return fmt.Errorf("the demo failed: %w", err)
@@ -104,9 +115,17 @@ func (c *demoCmd) Run(e *env) error {
 	return nil
 }
 
+// checkSize refuses a size that the demo can't do.
+func (c *demoCmd) checkSize(n int64) error {
+	if n < leastDemo || n > mostDemo || n%blockSize != 0 {
+		return fmt.Errorf("a disk of %d bytes: the demo takes a multiple of %d, from %s to %s", n, blockSize, size(leastDemo), size(mostDemo))
+	}
+	return nil
+}
+
 // run does all, and cleans up however it goes.
 func (d *demo) run() (err error) {
-	if d.dir, err = os.MkdirTemp("", "idc-demo-"); err != nil {
+	if d.dir, err = demoDir(); err != nil {
 		return err
 	}
 	defer os.RemoveAll(d.dir)
@@ -121,44 +140,16 @@ func (d *demo) run() (err error) {
 	defer b.Close()
 	defer d.killAll()
 	if err := d.startBoth(); err != nil {
-		return err
+		return d.full(err)
 	}
 	d.introduce()
 	if err := d.follow(); err != nil {
-		return err
+		return d.full(err)
 	}
 	if err := errors.Join(d.front.stop(), d.back.stop()); err != nil {
-		return err
+		return d.full(err)
 	}
 	return d.checkImage()
-}
-
-// prepareImage makes the image, or sees that one may be used.
-func (d *demo) prepareImage() error {
-	d.image, d.size = d.cmd.Image, int64(d.cmd.Size)
-	if d.image == "" {
-		d.image = filepath.Join(d.dir, "demo.img")
-	}
-	st, err := os.Stat(d.image)
-	switch {
-	case err == nil && !st.Mode().IsRegular():
-		return fmt.Errorf("%s is not a file; the demo overwrites all of its image, so it takes nothing else", d.image)
-	case err == nil && !d.cmd.Force && holdsData(d.image):
-		return fmt.Errorf("%s holds data, and the demo would overwrite all of it; say --force if that is what you want, or name a new file", d.image)
-	case err == nil:
-		d.size = st.Size()
-	case errors.Is(err, os.ErrNotExist):
-		if err := image.Create(d.image, d.size); err != nil {
-			return err
-		}
-	default:
-		return err
-	}
-	if d.size < 1<<20 || d.size%blockSize != 0 {
-		return fmt.Errorf("the image has %d bytes; the demo takes a multiple of %d, and a MiB at least", d.size, blockSize)
-	}
-	d.report.Image, d.report.Size, d.report.Blocks = d.image, d.size, d.size/blockSize
-	return nil
 }
 
 // holdsData says whether a file is more than one hole.
@@ -216,7 +207,9 @@ func (d *demo) killAll() {
 
 // follow listens to the front end until it is done.
 func (d *demo) follow() error {
-	for {
+	quiet := time.NewTimer(quietTime)
+	defer quiet.Stop()
+	for far := int64(-1); ; {
 		select {
 		case line, ok := <-d.front.lines:
 			if !ok {
@@ -226,14 +219,26 @@ func (d *demo) follow() error {
 			if done, err := d.hear(line); done || err != nil {
 				return err
 			}
+			if d.far != far {
+				far = d.far
+				quiet.Reset(quietTime)
+			}
 		case <-d.back.ended:
 			return d.back.failure()
 		case <-d.ctx.Done():
-			return errors.New("interrupted")
-		case <-d.deadline:
-			return fmt.Errorf("it wasn't done after %v", demoTime)
+			return d.interrupted()
+		case <-quiet.C:
+			return fmt.Errorf("nothing has moved for %v", quietTime)
 		}
 	}
+}
+
+// interrupted says why the demo doesn't go on.
+func (d *demo) interrupted() error {
+	if cause := context.Cause(d.ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return errors.New("interrupted")
 }
 
 // checkImage compares the image, as a file, with what the front end wrote.
@@ -261,7 +266,9 @@ func (d *demo) checkImage() error {
 		if err := m.verify(at/blockSize, p); err != nil {
 			return fmt.Errorf("the image differs from what was written: %w", err)
 		}
-		at += int64(len(p))
+		if at += int64(len(p)); d.ctx.Err() != nil {
+			return d.interrupted()
+		}
 		d.bar.update("checking the image", at, d.size)
 	}
 	return nil

@@ -64,8 +64,9 @@ func (c *demoFrontCmd) use(e *env, t *teller) error {
 	}
 	defer d.Close()
 	var away time.Time
+	l := new(load)
 	front, err := blk.Open(e.ctx, d, c.Name, append(frontOptions(e, c.Queues),
-		idc.OnDisconnect(func(error) { away = time.Now(); t.tell(event{Kind: "away"}) }),
+		idc.OnDisconnect(func(error) { away = time.Now(); l.away.Store(true); t.tell(event{Kind: "away"}) }),
 		idc.OnConnect(func() {
 			if !away.IsZero() {
 				t.tell(event{Kind: "back", Millis: float64(time.Since(away).Microseconds()) / 1000})
@@ -81,7 +82,7 @@ func (c *demoFrontCmd) use(e *env, t *teller) error {
 	}
 	size := disk.Info().Size
 	t.tell(event{Kind: "attached", Total: size})
-	l := &load{disk: disk, model: newModel(size/blockSize, uint64(time.Now().UnixNano())), size: size}
+	l.disk, l.model, l.size = disk, newModel(size/blockSize, uint64(time.Now().UnixNano())), size
 	for i, p := range demoPhases(size) {
 		if err := c.phase(e.ctx, t, l, p, uint64(i)); err != nil {
 			return err

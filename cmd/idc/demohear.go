@@ -12,13 +12,17 @@ import (
 
 // introduce tells who is there.
 func (d *demo) introduce() {
-	if d.json {
-		return
-	}
-	fmt.Fprintf(d.stdout, "A disk of %s in %s,\nserved by process %d to process %d over shared memory; the broker is process %d.\n\n",
+	d.prose("A disk of %s in %s, served by process %d to process %d over shared memory; the broker is process %d.",
 		size(d.size), d.image, d.back.pid(), d.front.pid(), os.Getpid())
-	fmt.Fprintf(d.stdout, "%-18s %-14s %9s %12s %10s %9s %9s %9s\n", "", "requests", "MiB/s", "requests/s", "p50", "p99", "p99.9", "max")
+	d.tell("")
+	if d.width >= tableWidth {
+		d.tell("%-17s %-12s %6s %8s %7s %7s %7s %7s", "", "requests", "MiB/s", "per s", "p50", "p99", "p99.9", "max")
+	}
 }
+
+// tableWidth is how wide the table of results is; where there is less room each result
+// has lines of its own.
+const tableWidth = 78
 
 // hear acts on one event of the front end's. It is true after the last.
 func (d *demo) hear(line []byte) (bool, error) {
@@ -28,8 +32,9 @@ func (d *demo) hear(line []byte) (bool, error) {
 	}
 	switch ev.Kind {
 	case "progress":
+		d.far = ev.Done
 		d.bar.update(ev.Phase, ev.Done, ev.Total)
-		if i := slices.Index(d.pending, ev.Phase); i >= 0 && ev.Done >= ev.Total/2 && ev.Done < ev.Total {
+		if i := slices.Index(d.pending, ev.Phase); i >= 0 && ev.Done >= ev.Total/2 {
 			d.pending = slices.Delete(d.pending, i, i+1)
 			return false, d.killBack(ev.Phase)
 		}
@@ -62,15 +67,21 @@ func (d *demo) reconnected(millis float64) {
 	if n := len(d.report.Kills); n > 0 {
 		k := &d.report.Kills[n-1]
 		k.Pause = millis
-		d.tell("  killed process %d with requests in flight (SIGKILL), started %d: a pause of %.0f ms", k.Killed, k.Pid, k.Pause)
+		d.prose("  killed process %d with requests in flight (SIGKILL), started %d: a pause of %.0f ms", k.Killed, k.Pid, k.Pause)
 	}
 }
 
 func (d *demo) result(r result) {
 	d.report.Phases = append(d.report.Phases, r)
 	us := func(v float64) string { return shortDuration(time.Duration(v * 1000)) }
-	d.tell("%-18s %-14s %9.0f %12.0f %10s %9s %9s %9s", r.Name, fmt.Sprintf("%s x %d", size(r.Request), r.Depth),
-		float64(r.Bytes)/(1<<20)/r.Seconds, float64(r.Requests)/r.Seconds, us(r.P50), us(r.P99), us(r.P999), us(r.Max))
+	requests := fmt.Sprintf("%s x %d", size(r.Request), r.Depth)
+	speed, rate := float64(r.Bytes)/(1<<20)/r.Seconds, float64(r.Requests)/r.Seconds
+	if d.width >= tableWidth {
+		d.tell("%-17s %-12s %6.0f %8.0f %7s %7s %7s %7s", r.Name, requests, speed, rate, us(r.P50), us(r.P99), us(r.P999), us(r.Max))
+		return
+	}
+	d.prose("%s, %s:", r.Name, requests)
+	d.prose("  %.0f MiB/s, %.0f per s, p50 %s, p99 %s, p99.9 %s, max %s", speed, rate, us(r.P50), us(r.P99), us(r.P999), us(r.Max))
 }
 
 // complete sees that the demo was one.
@@ -81,7 +92,7 @@ func (d *demo) complete() error {
 		}
 	}
 	if len(d.pending) > 0 {
-		return fmt.Errorf("the %s was over before the back end could be killed; a larger --size takes longer", d.pending[0])
+		return fmt.Errorf("the %s was over before the back end was killed", d.pending[0])
 	}
 	return nil
 }
@@ -92,7 +103,12 @@ func (d *demo) tell(format string, args ...any) {
 		return
 	}
 	d.bar.clear()
-	fmt.Fprintf(d.stdout, format+"\n", args...)
+	d.say(nil, format, args...)
+}
+
+// prose is tell, in as many lines as it takes.
+func (d *demo) prose(format string, args ...any) {
+	d.tell("%s", wrap(fmt.Sprintf(format, args...), d.width))
 }
 
 // shortDuration writes a duration with two or three digits.

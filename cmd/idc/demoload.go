@@ -21,6 +21,7 @@ type phase struct {
 	Bytes   int64 // to transfer in all; for a sequential phase, the disk
 	Random  bool  // random places and sizes, otherwise all of the disk in order
 	Reads   int   // of 100 requests
+	Killed  bool  // the back end is killed meanwhile: it takes until that was noticed
 }
 
 // demoPhases is what the demo does to a disk of size bytes. All of the disk is written
@@ -29,11 +30,21 @@ func demoPhases(size int64) []phase {
 	random := min(size, 256<<20)
 	return []phase{
 		{Name: "sequential write", Request: 1 << 20, Depth: 4, Bytes: size},
-		{Name: "random write", Request: blockSize, Depth: 32, Bytes: random, Random: true},
-		{Name: "random read/write", Request: 64 << 10, Depth: 32, Bytes: 2 * random, Random: true, Reads: 70},
+		{Name: "random write", Request: blockSize, Depth: 32, Bytes: random, Random: true, Killed: true},
+		{Name: "random read/write", Request: 64 << 10, Depth: 32, Bytes: 2 * random, Random: true, Reads: 70, Killed: true},
 		{Name: "random read", Request: blockSize, Depth: 32, Bytes: random, Random: true, Reads: 100},
 		{Name: "sequential read", Request: 1 << 20, Depth: 4, Bytes: size, Reads: 100},
 	}
+}
+
+// killPhases names the phases in the middle of which the back end is killed.
+func killPhases() (names []string) {
+	for _, p := range demoPhases(leastDemo) {
+		if p.Killed {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // result is what a phase measured.
@@ -53,6 +64,7 @@ type load struct {
 	model *model
 	size  int64 // of the disk, whole blocks
 	done  atomic.Int64
+	away  atomic.Bool // the back end was lost during this phase
 }
 
 // run carries out a phase with a worker for each request in flight. Each worker owns a
@@ -62,6 +74,7 @@ func (l *load) run(ctx context.Context, p phase, seed uint64) (result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	l.done.Store(0)
+	l.away.Store(false)
 	workers := make([]worker, p.Depth)
 	start := time.Now()
 	var wg sync.WaitGroup
@@ -104,7 +117,7 @@ func (w *worker) run(ctx context.Context) error {
 	for at := w.first; w.first < w.end && ctx.Err() == nil; {
 		block, n := at, min(w.phase.Request/blockSize, w.end-at)
 		if w.phase.Random {
-			if w.moved >= quota {
+			if w.moved >= quota && (!w.phase.Killed || w.away.Load()) {
 				return nil
 			}
 			block = w.first + w.rnd.Int64N(w.end-w.first)

@@ -45,12 +45,13 @@ type cli struct {
 
 // env is what a command runs in.
 type env struct {
-	ctx            context.Context // ends with SIGINT or SIGTERM
+	ctx            context.Context // ends with a signal that asks for the end
 	stdout, stderr io.Writer
 	log            *slog.Logger
 	platform       platformFlag
 	json           bool
 	model          *kong.Application
+	unread         func(error) // told that nobody reads standard output; nil: who writes on doesn't mind
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -66,9 +67,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usage(stderr, parsedCommand(err), err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings(kctx.Command())...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if lasting(kctx.Command()) {
+		pipe := make(chan os.Signal, 1)
+		signal.Notify(pipe, syscall.SIGPIPE) // then a write fails instead
+		defer signal.Stop(pipe)
+	}
 	e := &env{
 		ctx: ctx, stdout: stdout, stderr: stderr, platform: c.Platform, json: c.JSON, model: parser.Model,
 		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel})),
@@ -77,6 +83,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return report(stderr, kctx.Command(), err)
 	}
 	return exitOK
+}
+
+// lasting says whether a command has something to clean up, or others that depend on it,
+// and so doesn't end in the middle because nobody reads what it prints.
+func lasting(command string) bool {
+	switch plainCommand(command) {
+	case "broker", "blk serve", "blk attach", "demo":
+		return true
+	}
+	return false
+}
+
+// endings are the signals that ask a command to end. A terminal that was closed is one,
+// unless the command was told to outlive it (nohup), or SIGHUP means something else.
+func endings(command string) []os.Signal {
+	list := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if plainCommand(command) != "blk serve" && !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }
 
 // newParser builds the command line's grammar.

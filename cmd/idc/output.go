@@ -14,13 +14,18 @@ func (e *env) say(value any, format string, args ...any) {
 		e.printJSON(value)
 		return
 	}
-	fmt.Fprintf(e.stdout, format+"\n", args...)
+	e.wrote(fmt.Fprintf(e.stdout, format+"\n", args...))
 }
 
 func (e *env) printJSON(value any) {
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		fmt.Fprintf(e.stderr, "idc: %v\n", err)
+	e.wrote(0, enc.Encode(value))
+}
+
+// wrote notes that standard output failed, once: the next to look ends for it.
+func (e *env) wrote(_ int, err error) {
+	if err != nil && e.unread != nil {
+		e.unread(fmt.Errorf("standard output: %w", err))
 	}
 }

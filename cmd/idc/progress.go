@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// barWidth is how many columns a progress bar takes, without its text.
+// barWidth is how many columns a progress bar takes at most, without its text.
 const barWidth = 30
 
 // redraw is how often a progress bar is drawn at most.
@@ -47,8 +47,10 @@ func (p *progress) update(what string, done, total int64) {
 	}
 	p.drawn, p.shown = now, true
 	done = min(max(done, 0), total)
-	full := int(barWidth * done / total)
-	fmt.Fprintf(p.w, "\r\033[K%-18s [%s%s] %3d%%", what, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), 100*done/total)
+	// The last column stays empty: some terminals go to the next line after it.
+	width := int64(min(barWidth, max(columns(p.w)-len("random read/write  [] 100% "), 0)))
+	full := width * done / total
+	fmt.Fprintf(p.w, "\r\033[K%-18s [%s%s] %3d%%", what, strings.Repeat("=", int(full)), strings.Repeat(" ", int(width-full)), 100*done/total)
 }
 
 // clear takes the bar away, so that a line can be printed.

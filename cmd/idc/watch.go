@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/store"
@@ -40,6 +41,12 @@ func (s *server) watch(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	err = k.run(ctx)
+	if c.Err() != nil { // whoever waits for the store's end is about to say what it means
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 	cancel()
 	return errors.Join(err, k.wait())
 }
