@@ -73,6 +73,16 @@ func (w *writer) message(m *schema.Message) {
 // all forms, or else with a type of their own.
 type params map[*schema.Param]string
 
+// named reports whether an argument has a name, which then means the argument.
+func (ps params) named(name string) bool {
+	for p := range ps {
+		if p.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 func drawn(list []*schema.Param, forms []*schema.Form, binds func(*schema.Form) []schema.Bind) params {
 	paths := params{}
 	for _, p := range list {
@@ -155,8 +165,8 @@ func (w *writer) form(f *schema.Form, r *schema.Ring, args params) {
 	}
 	w.segments(f)
 	for _, b := range f.Reply {
-		if b.Source.Kind != schema.FromParam {
-			w.assign("response.", b, nil)
+		if b.Source.Kind != schema.FromParam && (b.Source.Kind != schema.FromRequest || w.echoed[b.Path.Leaf()] != echo(b.Source)) {
+			w.assign("response.", b, args)
 		}
 	}
 	then := ""
@@ -172,7 +182,7 @@ func (w *writer) assign(prefix string, b schema.Bind, args params) {
 	switch s := b.Source; s.Kind {
 	case schema.FromConst:
 		value = s.Const.String()
-		if s.Value != nil {
+		if s.Value != nil && !args.named(s.Value.Name) {
 			value = s.Value.Name
 		}
 	case schema.FromParam:

@@ -30,8 +30,9 @@ func Protocol(p *schema.Protocol) ([]byte, error) {
 
 // writer collects the text.
 type writer struct {
-	p    *schema.Protocol
-	text strings.Builder
+	p      *schema.Protocol
+	echoed map[*schema.Field]string // the fields of responses that repeat one of any request, and how that is written
+	text   strings.Builder
 }
 
 func (w *writer) line(format string, args ...any) {

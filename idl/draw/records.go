@@ -8,7 +8,8 @@ import (
 )
 
 func (w *writer) records() {
-	echoes, limits := w.echoes(), w.limits()
+	w.echoed = w.echoes()
+	limits := w.limits()
 	for _, u := range w.p.Unions {
 		w.line("")
 		w.doc(u.Doc)
@@ -24,7 +25,7 @@ func (w *writer) records() {
 		w.line("}")
 	}
 	for _, s := range w.p.Structs {
-		w.record(s, echoes, limits)
+		w.record(s, limits)
 	}
 }
 
@@ -35,7 +36,7 @@ func (w *writer) echoes() map[*schema.Field]string {
 		for _, slot := range r.Requests {
 			for _, b := range slot.Echo {
 				if b.Source.Kind == schema.FromRequest {
-					list[b.Path.Leaf()] = "= request." + b.Source.Path.String()
+					list[b.Path.Leaf()] = echo(b.Source)
 				}
 			}
 		}
@@ -58,7 +59,10 @@ func (w *writer) limits() map[*schema.Field]string {
 	return list
 }
 
-func (w *writer) record(s *schema.Struct, echoes, limits map[*schema.Field]string) {
+// echo is the clause of a response's field that repeats one of the request.
+func echo(s schema.Source) string { return "= request." + s.Path.String() }
+
+func (w *writer) record(s *schema.Struct, limits map[*schema.Field]string) {
 	w.line("")
 	w.doc(s.Doc)
 	kind := "struct"
@@ -69,7 +73,7 @@ func (w *writer) record(s *schema.Struct, echoes, limits map[*schema.Field]strin
 	end := make([]int, schema.NumABI)
 	for _, f := range s.Fields {
 		w.doc(f.Doc)
-		w.line("%s", words(f.Name, typeText(f.Type), limits[f], w.at(f, end), on(f), when(f.NamesRequest, "names request"), since(f.Since), echoes[f]))
+		w.line("%s", words(f.Name, typeText(f.Type), limits[f], w.at(f, end), on(f), when(f.NamesRequest, "names request"), since(f.Since), w.echoed[f]))
 		for _, a := range schema.ABIs {
 			if f.On(a) {
 				end[a] = f.Offset[a] + f.Size[a]
