@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -15,15 +16,18 @@ import (
 // backEnd is the back end's endpoint for one device of one front end, and the one
 // owner of its state.
 type backEnd struct {
-	s    *Service
-	c    *storeConn
-	at   place
-	made bool // the directory is ours to make and to remove; else a toolstack's
-	log  *slog.Logger
-	stop context.CancelFunc
-	over chan struct{}
-	late context.Context // ends when a service that is to end waits for no handler any more
-	left int             // rings with handlers that weren't waited for; read once it is over
+	s       *Service
+	c       *storeConn
+	at      place
+	made    bool // the directory is ours to make and to remove; else a toolstack's
+	log     *slog.Logger
+	stop    context.CancelFunc
+	over    chan struct{}
+	late    context.Context           // ends when a service that is to end waits for no handler any more
+	number  uint64                    // in the order in which a service's endpoints began
+	idle    atomic.Pointer[time.Time] // since when it is not connected; nil while it is
+	leaving bool                      // it was stopped for another; the service's goroutine's
+	left    int                       // rings with handlers that weren't waited for; read once it is over
 
 	changed    chan struct{} // cap 1: other keys are to be published
 	failure    chan error    // of a link of this connection, cap 1
@@ -39,11 +43,12 @@ func startBackEnd(r *reception, at place) *backEnd {
 	ctx, cancel := context.WithCancel(context.Background())
 	late, forget := outlast(ctx, closeTime)
 	e := &backEnd{
-		late: late,
-		s:    r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
+		late: late, number: r.number(),
+		s: r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
 		log:  r.s.log.With("front", at.peer, "dev", at.dev),
 		over: make(chan struct{}), changed: make(chan struct{}, 1), failure: make(chan error, 1),
 	}
+	e.setIdle()
 	go func() {
 		defer r.ended()
 		defer close(e.over)
@@ -54,6 +59,11 @@ func startBackEnd(r *reception, at place) *backEnd {
 		}
 	}()
 	return e
+}
+
+func (e *backEnd) setIdle() {
+	now := time.Now()
+	e.idle.Store(&now)
 }
 
 func (e *backEnd) isOver() bool {
@@ -76,7 +86,9 @@ func (e *backEnd) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer back.Close()
+	if back != nil {
+		defer back.Close()
+	}
 	defer func() { e.leave(front) }()
 	if err := e.appear(ctx); err != nil {
 		return err
@@ -102,7 +114,7 @@ func (e *backEnd) live(ctx context.Context) error {
 		case <-again:
 		case <-front.C():
 			drainWatch(front)
-		case <-back.C():
+		case <-watchC(back):
 			drainWatch(back)
 		case cause := <-e.failure:
 			if !e.superseded(work) {
@@ -123,10 +135,11 @@ func (e *backEnd) live(ctx context.Context) error {
 }
 
 // watchOwn watches what a toolstack may do with the state of its device: remove it, or
-// ask us to close. In a directory that we made nobody else writes.
+// ask us to close. In a directory that we made nobody else writes, and there is nothing to
+// watch: nil.
 func (e *backEnd) watchOwn(ctx context.Context) (*store.Watch, error) {
 	if e.made {
-		return e.c.Watch(ctx, e.at.back+"/online")
+		return nil, nil
 	}
 	return e.c.Watch(ctx, e.at.back+"/state")
 }

@@ -144,6 +144,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 	if e.complained {
 		e.forgive(ctx)
 	}
+	e.idle.Store(nil)
 	e.serve(abi, size)
 	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
 	return nil
@@ -250,6 +251,7 @@ func (e *backEnd) sweep() {
 func (e *backEnd) sever(cause error) {
 	if len(e.links) > 0 {
 		e.log.Info("disconnected", "cause", cause)
+		e.setIdle()
 	}
 	for _, k := range e.links {
 		over := make(chan struct{})

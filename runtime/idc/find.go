@@ -26,6 +26,8 @@ type finder interface {
 	// appear gets our directory ready and returns our state in it: Initialising, or
 	// Closed if the back end has to let go of an earlier connection first.
 	appear(ctx context.Context, at place) (store.State, error)
+	// delay says why a back end that is there hasn't answered us yet; "" if it says nothing.
+	delay(ctx context.Context) string
 	// insist asks for service again where that was forgotten.
 	insist(ctx context.Context, at place) error
 	// disappear takes back what appear made.
@@ -174,6 +176,11 @@ func (n *byName) undoFounding(ctx context.Context) error {
 		return err // another part of our domain serves it
 	}
 	return n.c.Remove(ctx, store.NoTx, n.path())
+}
+
+func (n *byName) delay(ctx context.Context) string {
+	text, _ := n.c.Read(ctx, store.NoTx, n.path()+"/"+fullKey)
+	return text
 }
 
 // insist asks for service again if our request is gone: a service that was

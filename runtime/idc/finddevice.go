@@ -96,6 +96,8 @@ func (d *byDevice) appear(ctx context.Context, at place) (store.State, error) {
 	return store.StateClosed, nil
 }
 
+func (d *byDevice) delay(context.Context) string { return "" }
+
 // insist does nothing: there is nobody to ask.
 func (d *byDevice) insist(context.Context, place) error { return nil }
 

@@ -297,6 +297,11 @@ func (l *frontLife) refusal(ctx context.Context, back store.State) error {
 	if text, err := l.c.Read(ctx, store.NoTx, l.at.back+"/error"); err == nil {
 		return fmt.Errorf("%w: the back end says: %s", ErrDisconnected, text)
 	}
+	if back == store.StateUnknown {
+		if text := l.delay(ctx); text != "" {
+			return fmt.Errorf("%w: the back end says: %s", ErrBusy, brief(text))
+		}
+	}
 	return fmt.Errorf("%w: the back end is %v", ErrDisconnected, back)
 }
 

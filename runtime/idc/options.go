@@ -36,7 +36,7 @@ type options struct {
 }
 
 func newOptions(opts []Option) options {
-	o := options{workers: 1, queues: 1, fronts: 64, log: slog.New(slog.DiscardHandler)}
+	o := options{workers: 1, queues: 1, fronts: 4096, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -56,7 +56,9 @@ func Queues(n int) Option { return func(o *options) { o.queues = max(n, 1) } }
 // front end gets at most what the back end offers. The default is 0.
 func RingOrder(n int) Option { return func(o *options) { o.order = max(n, 0) } }
 
-// Fronts limits how many front ends a service serves at once. The default is 64.
+// Fronts limits how many front ends a service serves at once. The default is 4096. When
+// more ask, users and domains share the seats evenly: whoever has two more than one who
+// waits loses the latest. Those who wait are told with ErrBusy.
 func Fronts(n int) Option { return func(o *options) { o.fronts = max(n, 1) } }
 
 // Spin sets how long to poll before sleeping: 0 is the default, 20 microseconds;

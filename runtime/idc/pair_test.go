@@ -40,14 +40,18 @@ type world struct {
 	store *store.Server
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, sim.Options{}) }
+
+// newWorldOf makes a world of its options, but for the store.
+func newWorldOf(t testing.TB, opts sim.Options) *world {
 	testenv.Leaks(t)
 	w := &world{t: t, store: store.NewServer(store.Options{Quota: store.HostQuota(), Shared: store.Discovery(nil)})}
-	w.World = sim.New(sim.Options{Dial: func(_ context.Context, dom platform.DomID) (io.ReadWriteCloser, error) {
+	opts.Dial = func(_ context.Context, dom platform.DomID) (io.ReadWriteCloser, error) {
 		ours, theirs := pipe()
 		go w.store.Serve(theirs, dom, false)
 		return ours, nil
-	}})
+	}
+	w.World = sim.New(opts)
 	t.Cleanup(func() {
 		for _, leak := range w.Leaks() {
 			t.Error("leaked: ", leak)

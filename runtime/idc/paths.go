@@ -18,6 +18,7 @@ import (
 //
 //	/idc/DEVICE@NAME                        the back end's domid; owned by it
 //	/idc/DEVICE@NAME/fronts/F-DEV           made and owned by front end F
+//	/idc/DEVICE@NAME/full                   why front ends have to wait, if they have to
 //	/local/domain/F/device/DEVICE/DEV       the front end's keys and state
 //	/local/domain/B/backend/DEVICE/F/DEV    the back end's keys and state
 //
@@ -28,6 +29,9 @@ import (
 // DEVICE is not a directory: the domain that made it would own it, and take
 // everybody's services along when it ends.
 func servicePath(device, name string) string { return store.ServicesDir + "/" + device + "@" + name }
+
+// fullKey is in a service's directory while it serves as many front ends as it may.
+const fullKey = "full"
 
 func frontPath(device string, front platform.DomID, dev int) string {
 	return fmt.Sprintf("/local/domain/%d/device/%s/%d", front, device, dev)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"syscall"
 
@@ -22,6 +21,10 @@ type roll interface {
 	watch() *store.Watch
 	// list names the devices. An absent error says why there can be none.
 	list(ctx context.Context) ([]string, error)
+	// owner is the domain that a device of the list is for, if it is what it claims to be.
+	owner(node string) platform.DomID
+	// notice is the node in which it is said that there are no more seats; "" for none.
+	notice() string
 	// locate tells where a device of the list is, if it is what it claims to be.
 	locate(ctx context.Context, node string) (at place, ok bool)
 	// close takes back what open claimed, and ends the watching.
@@ -103,6 +106,13 @@ func (a *asked) list(ctx context.Context) ([]string, error) {
 	return nodes, err
 }
 
+func (a *asked) owner(node string) platform.DomID {
+	front, _, _ := parseRequest(node)
+	return front
+}
+
+func (a *asked) notice() string { return a.path() + "/" + fullKey }
+
 // locate believes a node if the domain owns it that it speaks for.
 func (a *asked) locate(ctx context.Context, node string) (place, bool) {
 	front, dev, ok := parseRequest(node)
@@ -169,6 +179,10 @@ func (a *assigned) list(ctx context.Context) ([]string, error) {
 	return []string{"device"}, err
 }
 
+func (a *assigned) owner(string) platform.DomID { return a.s.opt.peer }
+
+func (a *assigned) notice() string { return "" }
+
 // locate reads where the toolstack put the front end (read_frontend_details,
 // drivers/xen/xenbus/xenbus_probe_backend.c).
 func (a *assigned) locate(ctx context.Context, _ string) (place, bool) {
@@ -191,8 +205,15 @@ func (a *assigned) close() { a.w.Close() }
 
 // kept drops the names that aren't in nodes any more.
 func kept[V any](m map[string]V, nodes []string) {
+	if len(m) == 0 {
+		return
+	}
+	there := make(map[string]bool, len(nodes))
+	for _, node := range nodes {
+		there[node] = true
+	}
 	for node := range m {
-		if !slices.Contains(nodes, node) {
+		if !there[node] {
 			delete(m, node)
 		}
 	}

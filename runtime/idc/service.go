@@ -26,6 +26,10 @@ type BackSpec struct {
 // keep the memory that they use until they do.
 var ErrHandlers = errors.New("handlers haven't returned")
 
+// ErrBusy says that a back end serves as many front ends as it may, so that another has
+// to wait. It is an ErrDisconnected, too.
+var ErrBusy = fmt.Errorf("%w: there is no seat left", ErrDisconnected)
+
 // ErrTaken says that another back end serves the name.
 var ErrTaken = errors.New("another back end serves that name")
 
@@ -187,11 +191,13 @@ func (s *Service) live(ctx context.Context) error {
 	ends := newReception(s, c, roll)
 	defer ends.close()
 	for {
+		start := time.Now()
 		err := ends.reconcile(ctx)
 		if err != nil && !isAbsent(err) {
 			return err
 		}
 		s.progress(err)
+		sleep(ctx, min(time.Since(start), breath)) // who keeps us looking has half of our time
 		select {
 		case <-roll.watch().C():
 			drainWatch(roll.watch())
@@ -207,6 +213,9 @@ func (s *Service) live(ctx context.Context) error {
 	}
 }
 
+// breath is the longest pause between two looks at who asks for service.
+const breath = 50 * time.Millisecond
+
 // progress reports whether we serve now, if that has changed; fault says why not.
 func (s *Service) progress(fault error) {
 	s.mu.Lock()
@@ -217,103 +226,5 @@ func (s *Service) progress(fault error) {
 	}
 	if !was && fault == nil {
 		s.log.Info("serving")
-	}
-}
-
-// reception holds the endpoints of a service's front ends. Its service's goroutine
-// owns it.
-type reception struct {
-	s    *Service
-	c    *storeConn
-	roll roll
-	ends map[string]*backEnd
-	rest map[string]rest // of requests that came to nothing
-	gone chan struct{}   // cap 1: an endpoint ended
-}
-
-// rest is how long a request isn't looked at: a front end can leave one about that
-// leads nowhere.
-type rest struct {
-	until time.Time
-	pause time.Duration
-}
-
-func newReception(s *Service, c *storeConn, roll roll) *reception {
-	return &reception{s: s, c: c, roll: roll, ends: map[string]*backEnd{}, rest: map[string]rest{}, gone: make(chan struct{}, 1)}
-}
-
-// reconcile makes an endpoint for each device of the roll, as far as the quota
-// allows, and forgets those that ended.
-func (r *reception) reconcile(ctx context.Context) error {
-	nodes, fault := r.roll.list(ctx)
-	if fault != nil && !isAbsent(fault) {
-		return fault
-	}
-	for node, e := range r.ends {
-		if e.isOver() {
-			r.s.left += e.left
-			delete(r.ends, node)
-			r.lay(node)
-		}
-	}
-	kept(r.rest, nodes)
-	for _, node := range nodes {
-		if r.ends[node] != nil || len(r.ends) >= r.s.opt.fronts || time.Now().Before(r.rest[node].until) {
-			continue
-		}
-		if at, ok := r.roll.locate(ctx, node); ok {
-			r.ends[node] = startBackEnd(r, at)
-		} else {
-			r.lay(node)
-		}
-	}
-	return fault
-}
-
-// republish has every endpoint publish its keys anew.
-func (r *reception) republish() {
-	for _, e := range r.ends {
-		select {
-		case e.changed <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// lay lays a request to rest, longer each time.
-func (r *reception) lay(node string) {
-	pause := min(max(2*r.rest[node].pause, retryFirst), retryMost)
-	r.rest[node] = rest{time.Now().Add(pause), pause}
-}
-
-// due fires when the first of the requests has rested; it never does if none rests.
-func (r *reception) due() <-chan time.Time {
-	var first time.Time
-	for node, x := range r.rest {
-		if r.ends[node] == nil && (first.IsZero() || x.until.Before(first)) {
-			first = x.until
-		}
-	}
-	if first.IsZero() || len(r.ends) >= r.s.opt.fronts {
-		return nil
-	}
-	return time.After(time.Until(first))
-}
-
-func (r *reception) ended() {
-	select {
-	case r.gone <- struct{}{}:
-	default:
-	}
-}
-
-// close ends all endpoints, side by side.
-func (r *reception) close() {
-	for _, e := range r.ends {
-		e.stop()
-	}
-	for _, e := range r.ends {
-		<-e.over
-		r.s.left += e.left
 	}
 }

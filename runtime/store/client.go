@@ -33,6 +33,7 @@ type Client struct {
 	maxPayload int
 
 	slots chan struct{} // one element per request that awaits its reply
+	turn  chan struct{} // holds an element while a Transaction is under way
 	kick  chan struct{} // cap 1: out isn't empty
 	done  chan struct{} // closed when cause is set
 	wg    sync.WaitGroup
@@ -70,6 +71,7 @@ func NewClient(conn io.ReadWriteCloser, opts ...Option) *Client {
 		conn:       conn,
 		maxPayload: MaxPayload,
 		slots:      make(chan struct{}, maxOutstanding),
+		turn:       make(chan struct{}, 1),
 		kick:       make(chan struct{}, 1),
 		done:       make(chan struct{}),
 		calls:      map[uint32]*call{},

@@ -17,10 +17,29 @@ type Error struct {
 
 // Error says what was refused, where and why.
 func (e *Error) Error() string {
-	if e.Path == "" {
-		return fmt.Sprintf("xenstore %v: %v", e.Op, e.Errno)
+	why := e.Errno.Error()
+	if e.Errno == syscall.ENOSPC {
+		why = quotaReached(e.Op)
 	}
-	return fmt.Sprintf("xenstore %v %s: %v", e.Op, e.Path, e.Errno)
+	if e.Path == "" {
+		return fmt.Sprintf("xenstore %v: %s", e.Op, why)
+	}
+	return fmt.Sprintf("xenstore %v %s: %s", e.Op, e.Path, why)
+}
+
+// quotaReached says in words what ENOSPC means for a request.
+func quotaReached(op Type) string {
+	names := "nodes, memory or node-size"
+	switch op {
+	case TypeWatch:
+		names = "watches"
+	case TypeTransactionStart:
+		names = "transactions"
+	case TypeSetPerms:
+		names = "node-permissions, memory or node-size"
+	}
+	return "what the domain, or its user, may hold is used up: raise its quota of " + names +
+		" (idc broker --quota, or xenstored's own options)"
 }
 
 // Unwrap returns the errno.

@@ -1,5 +1,7 @@
 package store
 
+import "fmt"
+
 // Quota bounds what one domain may hold in a Server. Zero means no limit.
 // Connections of privileged domains are exempt from all of it. A domain that wants
 // more is refused with ENOSPC, or for Outstanding made to wait.
@@ -49,10 +51,9 @@ func HostQuota() Quota {
 	return q
 }
 
-// HostUserQuota is what one user's domains may have together where each has HostQuota:
-// as much as four of them.
-func HostUserQuota() UserQuota {
-	q := HostQuota()
+// OfUser is what one user's domains may have together where each has q: as much as four
+// of them, and as many transactions as sixteen.
+func (q Quota) OfUser() UserQuota {
 	return UserQuota{Nodes: 4 * q.Nodes, Memory: 4 * q.Memory, Watches: 4 * q.Watches, Transactions: 16 * q.Transactions}
 }
 
@@ -72,6 +73,16 @@ var quotaNames = []struct {
 	{"path-max", func(q *Quota) *int { return &q.PathLen }},
 	{"outstanding", func(q *Quota) *int { return &q.Outstanding }},
 	{"connections", func(q *Quota) *int { return &q.Connections }},
+}
+
+// Set sets a limit by the name that GET_QUOTA and SET_QUOTA use, such as "watches".
+func (q *Quota) Set(name string, n int) error {
+	if f := q.byName(name); f == nil || n < 0 {
+		return fmt.Errorf("quota %s=%d: there are %s, and numbers from 0, which is no limit", name, n, quotaList())
+	} else {
+		*f = n
+	}
+	return nil
 }
 
 // byName finds a limit by its wire name, nil when there is none such.

@@ -27,6 +27,10 @@ const (
 // grows up to 50 ms, until it succeeds or ctx ends. So body must have no effects but
 // those on the store, and must pass its tx to every call.
 //
+// Those of one Client run one after another, in the order of their calls: together they
+// could only spoil each other, and a store allows a domain but a few. So body must not
+// call Transaction of the same Client.
+//
 // An error of body aborts the transaction and is returned as it is. When ctx ends
 // while the commit is under way, it is not known whether it took effect.
 func (c *Client) Transaction(ctx context.Context, body func(tx Tx) error) error {
@@ -49,6 +53,14 @@ func (c *Client) Transaction(ctx context.Context, body func(tx Tx) error) error 
 var errConflict = errors.New("transaction conflict")
 
 func (c *Client) attempt(ctx context.Context, body func(tx Tx) error) error {
+	select {
+	case c.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return c.Err()
+	}
+	defer func() { <-c.turn }()
 	tx, err := c.begin(ctx)
 	if err != nil {
 		return err

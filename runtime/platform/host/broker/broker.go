@@ -52,7 +52,7 @@ type Options struct {
 	// user who had it first, for as long as the broker lives; root may serve any.
 	Names []NameRule
 	// StoreQuota and UserQuota are what a domain, and all domains of one user, may hold in
-	// the store: store.HostQuota and store.HostUserQuota.
+	// the store: store.HostQuota, and what its OfUser says.
 	StoreQuota store.Quota
 	UserQuota  store.UserQuota
 	// Mode is the permission bits of both sockets: 0600. Who may open them may join.
@@ -77,7 +77,7 @@ func (o Options) withDefaults() Options {
 		o.StoreQuota = store.HostQuota()
 	}
 	if o.UserQuota == (store.UserQuota{}) {
-		o.UserQuota = store.HostUserQuota()
+		o.UserQuota = o.StoreQuota.OfUser()
 	}
 	if o.Mode == 0 {
 		o.Mode = 0o600

@@ -1,0 +1,5 @@
+//go:build race
+
+package idc_test
+
+const raceEnabled = true
