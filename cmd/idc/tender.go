@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type tender struct {
 
 	// The tender's goroutine's.
 	disk   *disk
+	idle   *unserved // what stands for a disk that isn't served; nil if none
 	broken failure
 	err    error // of the disk's end
 }
@@ -63,6 +65,9 @@ func (k *keeper) startTender(ctx context.Context, dir string, at *idc.Assignment
 		t.run(ctx)
 		cancel()
 		t.err = t.release()
+		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
+		t.stand(ctx, nil)
+		end()
 		k.ended <- t
 	}()
 	return t
@@ -110,11 +115,35 @@ func (t *tender) reconcile(ctx context.Context) {
 		t.complain(ctx, "", err)
 	case !wanted:
 		t.release()
+		t.stand(ctx, nil)
 		t.broken = failure{}
 	case t.disk == nil:
 		t.try(ctx, again)
 	case again:
 		t.disk.look()
+	}
+}
+
+// stand has another stand for the disk, or nobody.
+func (t *tender) stand(ctx context.Context, next *unserved) {
+	if was := t.idle; was != nil && (next == nil || was.empty != next.empty) {
+		t.idle = nil
+		if err := was.leave(ctx); err != nil {
+			t.k.log.Debug("leave the state", "directory", t.dir, "err", err)
+		}
+	}
+	if t.idle == nil {
+		t.idle = next
+	}
+	if t.idle == nil {
+		return
+	}
+	err := t.idle.step(ctx)
+	if t.idle.empty {
+		err = errors.Join(err, t.idle.watch(ctx, t.woken))
+	}
+	if err != nil && ctx.Err() == nil {
+		t.k.log.Warn("can't answer the toolstack", "directory", t.dir, "err", oneLine(err))
 	}
 }
 
@@ -138,13 +167,20 @@ func (t *tender) release() error {
 // again too soon unless the nodes have changed, or something else has.
 func (t *tender) try(ctx context.Context, again bool) {
 	src, nodes, err := t.k.source(ctx, t.at)
-	if b := t.broken; b.nodes == nodes && !again && time.Now().Before(b.until) {
+	if err == nil && src.cdrom && src.path == "" {
+		t.forgive(ctx)
+		t.stand(ctx, &unserved{c: t.k.c, dir: t.dir, empty: true})
+		return
+	}
+	if b := t.broken; b.text != "" && b.nodes == nodes && !again && time.Now().Before(b.until) {
+		t.stand(ctx, &unserved{c: t.k.c, dir: t.dir})
 		return
 	}
 	if err == nil {
 		err = t.k.confine(&src)
 	}
 	if err == nil {
+		t.stand(ctx, nil)
 		t.disk, err = t.k.serve(ctx, src)
 	}
 	if err == nil {
@@ -152,6 +188,18 @@ func (t *tender) try(ctx context.Context, again bool) {
 		return
 	}
 	t.complain(ctx, nodes, err)
+	t.stand(ctx, &unserved{c: t.k.c, dir: t.dir})
+}
+
+// forgive takes back a complaint.
+func (t *tender) forgive(ctx context.Context) {
+	if t.broken.text == "" {
+		return
+	}
+	t.broken = failure{}
+	if err := t.k.c.Remove(ctx, store.NoTx, t.dir+"/error"); err != nil {
+		t.k.log.Debug("take the error back", "directory", t.dir, "err", err)
+	}
 }
 
 // complain notes a failure, and says so once for as long as it stays the same.
@@ -159,7 +207,7 @@ func (t *tender) complain(ctx context.Context, nodes string, why error) {
 	if ctx.Err() != nil {
 		return // it fails for that
 	}
-	b := failure{nodes: nodes, text: why.Error(), pause: retryFirst}
+	b := failure{nodes: nodes, text: oneLine(why), pause: retryFirst}
 	if b.nodes == t.broken.nodes && b.text == t.broken.text {
 		b.pause = min(2*t.broken.pause, retryMost)
 		t.k.log.Debug("still can't serve a disk", "directory", t.dir, "err", why, "retry", b.pause)

@@ -268,6 +268,7 @@ func TestWatchSays(t *testing.T) {
 	w := newWatching(t)
 	for i, tc := range []struct{ params, says string }{
 		{"", "params is missing"},
+		{"aio:", "params is missing"},
 		{"none.img", "none.img: no such file or directory"},
 		{"qcow2:a.qcow2", "only raw images are served"},
 		{"aio:vhd:a.vhd", "only raw images are served"},
@@ -280,4 +281,86 @@ func TestWatchSays(t *testing.T) {
 			t.Errorf("params %q: the error is %q, want %q in it once", tc.params, got, tc.says)
 		}
 	}
+}
+
+// front writes the front end's state.
+func (w *watching) front(a *idc.Assignment, s store.State) {
+	w.t.Helper()
+	if err := w.c.Write(w.t.Context(), store.NoTx, a.FrontDir()+"/state", s.Value()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// becomes waits for a state of the back end's.
+func (w *watching) becomes(a *idc.Assignment, s store.State) {
+	w.t.Helper()
+	w.eventually("state "+s.String(), func() bool { return w.read(a, "state") == s.Value() })
+}
+
+// A drive without a medium is there, in the states that toolstacks and front ends wait
+// for; with one it is a disk.
+func TestWatchEmptyDrive(t *testing.T) {
+	w := newWatching(t)
+	w.image("cd.iso")
+	for i, params := range []string{"", "aio:"} { // libxl's, ejected and as made
+		a := assignment(w.own, idc.DomID(500+i), 51728, "idcvbd", params, "r")
+		a.BackKeys["device-type"], a.BackKeys["removable"] = "cdrom", "1"
+		if _, err := a.Make(t.Context(), w.c, a.BackDir()); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(a, store.StateInitWait)
+		if got := w.read(a, "error") + w.read(a, "sectors"); got != "" {
+			t.Errorf("an empty drive has %q", got)
+		}
+		w.front(a, store.StateClosing)
+		w.becomes(a, store.StateClosing)
+		w.front(a, store.StateClosed)
+		w.becomes(a, store.StateClosed)
+		w.front(a, store.StateInitialising)
+		w.becomes(a, store.StateInitWait)
+		if err := w.c.Write(t.Context(), store.NoTx, a.BackDir()+"/params", "aio:cd.iso"); err != nil {
+			t.Fatal(err)
+		}
+		w.eventually("disk", func() bool { return w.read(a, "sectors") == "2048" })
+		if w.becomes(a, store.StateInitWait); w.read(a, "info") != "5" {
+			t.Errorf("info is %q, want that of a read-only CD", w.read(a, "info"))
+		}
+	}
+	// The toolstack takes one away, empty; another turns out to be no drive.
+	for i, kind := range []string{"cdrom", "disk"} {
+		a := assignment(w.own, idc.DomID(600+i), 51728, "idcvbd", "", "r")
+		a.BackKeys["device-type"] = "cdrom"
+		if _, err := a.Make(t.Context(), w.c, a.BackDir()); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(a, store.StateInitWait)
+		if kind == "cdrom" {
+			w.takeAway(a)
+			continue
+		}
+		if err := w.c.Write(t.Context(), store.NoTx, a.BackDir()+"/device-type", kind); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(a, store.StateInitialising)
+		w.eventually("complaint", func() bool { return strings.Contains(w.read(a, "error"), "params is missing") })
+	}
+}
+
+// takeAway takes a device away as libxl does, and waits for the back end's answer.
+func (w *watching) takeAway(a *idc.Assignment) {
+	w.t.Helper()
+	for _, node := range [][2]string{{"online", "0"}, {"state", store.StateClosing.Value()}} {
+		if err := w.c.Write(w.t.Context(), store.NoTx, a.BackDir()+"/"+node[0], node[1]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.becomes(a, store.StateClosed)
+}
+
+// A disk that couldn't be served is taken away without a wait.
+func TestWatchTakesBrokenAway(t *testing.T) {
+	w := newWatching(t)
+	a := w.assign(500, "none.img", "w")
+	w.eventually("complaint", func() bool { return w.read(a, "error") != "" })
+	w.takeAway(a)
 }
