@@ -27,6 +27,9 @@ type attachCmd struct {
 	Wait    time.Duration `default:"10s" help:"How long to wait for the disk to be served."`
 	Clients int           `default:"16" help:"Most NBD clients at once."`
 
+	ServerUID []uint32 `name:"server-uid" placeholder:"UID" help:"Connect to servers of these users alone (default: of the user whose server was the first)."`
+	AnyServer bool     `help:"Connect to whoever serves the disk, also if another user did before."`
+
 	frontFlags
 }
 
@@ -124,6 +127,12 @@ func (c *attachCmd) open(ctx context.Context, e *env, dom idc.Domain) (*blk.Fron
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
 	opts := c.options(e)
+	if len(c.ServerUID) > 0 {
+		opts = append(opts, idc.ServerUID(c.ServerUID...))
+	}
+	if c.AnyServer {
+		opts = append(opts, idc.AnyServer())
+	}
 	if c.Vdev != 0 {
 		opts = append(opts, idc.Device(idc.DomID(*c.Backend), int(c.Vdev)))
 	}

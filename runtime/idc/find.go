@@ -98,6 +98,9 @@ func (n *byName) find(ctx context.Context) (place, error) {
 		return place{}, absent{errNoService} // half written, or a forgery
 	}
 	if n.at.back == "" || n.at.peer != back {
+		if err := n.f.trust.accepts(n.c.dom, back); err != nil {
+			return place{}, err
+		}
 		n.at, err = n.place(ctx, back)
 	}
 	return n.at, err

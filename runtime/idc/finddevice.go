@@ -61,6 +61,11 @@ func (d *byDevice) find(ctx context.Context) (place, error) {
 	case peer != d.f.opt.peer:
 		return place{}, nowhere("the back end of %s is domain %d, not domain %d", d.dir(), peer, d.f.opt.peer)
 	}
+	if d.f.trust.allowed != nil { // else it is the toolstack's choice
+		if err := d.f.trust.accepts(d.c.dom, peer); err != nil {
+			return place{}, err
+		}
+	}
 	s, err := readState(ctx, d.c.Client, d.dir())
 	if err != nil {
 		return place{}, err

@@ -59,6 +59,7 @@ type Front struct {
 	ended     chan struct{} // closed by the first Close at its end
 	closed    atomic.Bool   // by the user
 	callbacks callbacks
+	trust     trust // of the life's goroutine
 
 	mu     sync.Mutex
 	up     chan struct{} // closed while connected
@@ -82,6 +83,7 @@ func NewFront(d platform.Domain, name string, spec FrontSpec, opts ...Option) *F
 		reason: errors.New("no back end has appeared yet"),
 		sets:   map[peer]*grant.Set{},
 	}
+	f.trust = trust{allowed: o.servers, any: o.anyServer}
 	f.makeQueues()
 	ctx, cancel := context.WithCancel(context.Background())
 	f.stop, f.stopping = cancel, ctx.Done()

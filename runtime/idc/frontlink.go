@@ -205,6 +205,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 		}
 	}
 	l.pause = retryFirst
+	l.trust.connected(l.c.dom, l.at.peer)
 	l.setUp(peer{l.c.dom, l.at.peer})
 	l.callbacks.call(l.stopping, l.opt.onConnect)
 	return nil

@@ -24,6 +24,9 @@ type options struct {
 	most    int // segments of a request; 0 is as many as there may be
 	log     *slog.Logger
 
+	servers   []uint32 // who may serve; nil: see AnyServer
+	anyServer bool
+
 	device   bool // addressed by peer and dev
 	peer     platform.DomID
 	dev      int
@@ -60,6 +63,18 @@ func RingOrder(n int) Option { return func(o *options) { o.order = max(n, 0) } }
 // more ask, users and domains share the seats evenly: whoever has two more than one who
 // waits loses the latest. Those who wait are told with ErrBusy.
 func Fronts(n int) Option { return func(o *options) { o.fronts = max(n, 1) } }
+
+// ServerUID makes a front end that connects to servers of these users alone, on platforms
+// that know users, and to none on others. Without it, who serves a name when the front end
+// first connects is whose server it accepts later, too: nobody else can take the place of
+// a server that died.
+func ServerUID(uids ...uint32) Option {
+	return func(o *options) { o.servers = append([]uint32{}, uids...) }
+}
+
+// AnyServer makes a front end that connects to whoever serves its name, also if another
+// user did before.
+func AnyServer() Option { return func(o *options) { o.anyServer = true } }
 
 // Spin sets how long to poll before sleeping: 0 is the default, 20 microseconds;
 // negative is never. A machine with one CPU never polls.
