@@ -24,6 +24,8 @@ type serveCmd struct {
 	Root       string   `name:"images" placeholder:"DIR" help:"With --watch, serve nothing that lies outside of DIR."`
 	ReadOnly   bool     `short:"r" help:"Refuse every change."`
 	SectorSize int      `placeholder:"BYTES" help:"512 or 4096 (default: the device's own, or 512)."`
+	Format     string   `enum:"auto,raw" default:"auto" placeholder:"NAME" help:"Serve what plainly is an image of another format, as qcow2, as it is: raw. With auto it is refused."`
+	Shared     bool     `help:"Serve images that others may be using: lock nothing, and open no device for ourselves alone."`
 	Direct     bool     `help:"Go past this domain's page cache (O_DIRECT), where what holds the image can."`
 	Workers    int      `default:"8" help:"Requests of a ring that are carried out at once."`
 
@@ -34,8 +36,11 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `Each disk serves one front end at a time. A line on standard output says when it can be attached.
 SIGINT and SIGTERM end the server: requests that it has taken are finished first. The images are
-locked meanwhile, so that no other program writes to them. An image that is made larger or smaller
-is noticed within a second, or at once with SIGHUP, and front ends are told.
+locked meanwhile, and devices opened exclusively, so that no other program writes to them; what is
+mounted, or served by another name, is refused, unless --shared. An image that is made larger or smaller
+is noticed within a second, or at once with SIGHUP, and front ends are told. One that ends within a
+sector can be served with --read-only. What plainly is qcow2, VHD or the like is no raw image, and
+served only with --format raw.
 
 Under a name a disk is for 'idc blk attach'. With --domain and --vdev it is a disk of that domain,
 for Linux's own driver, too; it goes when the server ends, and the server ends when the domain
@@ -139,7 +144,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	for _, n := range disks {
-		d, err := s.serve(ctx, source{name: n.name, path: n.image, readOnly: s.cmd.ReadOnly, discard: true})
+		d, err := s.serve(ctx, source{name: n.name, path: n.image, readOnly: s.cmd.ReadOnly, discard: true, format: s.cmd.format("")})
 		if err != nil {
 			return err
 		}

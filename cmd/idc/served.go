@@ -60,7 +60,9 @@ func (s *server) serve(ctx context.Context, src source) (*disk, error) {
 var openImage = image.Open
 
 func (s *server) open(src source) (*disk, error) {
-	img, err := openImage(src.path, image.Options{ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct})
+	img, err := openImage(src.path, image.Options{
+		ReadOnly: src.readOnly, SectorSize: s.cmd.SectorSize, Direct: s.cmd.Direct, Shared: s.cmd.Shared, Format: src.format,
+	})
 	if err != nil {
 		return nil, err
 	}

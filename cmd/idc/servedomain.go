@@ -20,7 +20,7 @@ func (s *server) startNumbered(ctx context.Context) error {
 		mode = "r"
 	}
 	a := assignment(s.dom.ID(), idc.DomID(*c.Domain), c.Vdev, c.Type, path, mode)
-	d, err := s.open(source{name: cmp.Or(c.Name, c.Vdev.String()), path: path, readOnly: c.ReadOnly, discard: true, at: a})
+	d, err := s.open(source{name: cmp.Or(c.Name, c.Vdev.String()), path: path, readOnly: c.ReadOnly, discard: true, format: c.format(""), at: a})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/xenidc/idc/drivers/image"
 	"github.com/xenidc/idc/runtime/idc"
 	"github.com/xenidc/idc/runtime/store"
 )
@@ -21,6 +22,7 @@ type source struct {
 	name, path        string
 	readOnly, discard bool
 	cdrom             bool
+	format            string          // image.Raw, or "" to refuse what plainly isn't
 	at                *idc.Assignment // nil for a name
 }
 
@@ -42,7 +44,16 @@ func (k *keeper) source(ctx context.Context, a *idc.Assignment) (src source, nod
 		readOnly: k.cmd.ReadOnly || !strings.Contains(values["mode"], "w"),
 		discard:  values["discard-enable"] != "0",
 		cdrom:    values["device-type"] == "cdrom",
+		format:   k.cmd.format(values["params"]),
 	}, nodes, nil
+}
+
+// format is what an image is taken for. A toolstack may say it, too.
+func (c *serveCmd) format(params string) string {
+	if c.Format == image.Raw || strings.HasPrefix(params, image.Raw+":") {
+		return image.Raw
+	}
+	return ""
 }
 
 // plainPath drops what toolstacks write before a path to say that it is a raw image.

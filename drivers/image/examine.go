@@ -3,47 +3,52 @@
 package image
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// examine finds out what was opened, and locks it.
-func (i *Image) examine(opts Options) error {
+// examine finds out what was opened with flags, and claims it.
+func (i *Image) examine(flags int, opts Options) error {
 	st, err := i.file.Stat()
 	if err != nil {
 		return err
 	}
 	native := 512
-	switch mode := st.Mode(); {
-	case mode.IsRegular():
-	case mode.Type() == os.ModeDevice: // not ModeCharDevice
+	switch {
+	case st.Mode().IsRegular():
+	case isDevice(st):
 		if native, err = unix.IoctlGetInt(i.fd, unix.BLKSSZGET); err != nil {
 			return fmt.Errorf("ask the device for its sector size: %w", err)
 		}
 	default:
-		return fmt.Errorf("neither a file nor a block device, but %s", mode.Type())
+		return fmt.Errorf("neither a file nor a block device, but %s", st.Mode().Type())
 	}
-	// The end of a block device is its size too.
-	size, err := i.file.Seek(0, io.SeekEnd)
+	end, err := i.end()
 	if err != nil {
 		return fmt.Errorf("find its size: %w", err)
 	}
-	i.size.Store(size)
+	if err := i.checkFormat(opts.Format, end); err != nil {
+		return err
+	}
 	if err := i.setSector(opts.SectorSize, native); err != nil {
 		return err
 	}
-	if err := i.lock(); err != nil {
+	if err := i.checkSize(end); err != nil {
 		return err
 	}
-	i.probeDiscard()
+	i.setEnd(end)
+	if !opts.Shared {
+		if err := i.claim(st, flags); err != nil {
+			return err
+		}
+	}
+	i.probeDiscard(st)
+	i.probeExtents(st)
 	return nil
 }
 
-// setSector settles the sector size and holds the disk's size to it.
+// setSector settles the sector size.
 func (i *Image) setSector(want, native int) error {
 	if want == 0 {
 		want = native
@@ -55,63 +60,29 @@ func (i *Image) setSector(want, native int) error {
 		return fmt.Errorf("sector size %d; the device's sectors have %d bytes", want, native)
 	}
 	i.sector = int64(want)
-	size := i.Size()
-	if size < i.sector {
-		return fmt.Errorf("%d bytes long; a disk has a sector of %d bytes at least ('truncate -s 1G' makes it longer)", size, i.sector)
-	}
-	if rest := size % i.sector; rest != 0 {
-		return fmt.Errorf("%d bytes long, which is not a multiple of the sector size %d; 'truncate -s %%%d' makes it one",
-			size, i.sector, i.sector)
+	return nil
+}
+
+// checkSize holds the disk's size to its sectors. What ends within a sector can only be
+// read: the disk's end would have to become the file's.
+func (i *Image) checkSize(end int64) error {
+	switch rest := end % i.sector; {
+	case end == 0, end < i.sector && !i.readOnly:
+		return fmt.Errorf("%d bytes long; a disk has a sector of %d bytes at least ('truncate -s 1G' makes it longer)", end, i.sector)
+	case rest != 0 && !i.readOnly:
+		return fmt.Errorf("%d bytes long, which is not a multiple of the sector size %d: it can be served read-only, and 'truncate -s %%%d' makes it one",
+			end, i.sector, i.sector)
 	}
 	return nil
 }
 
-// What qemu's programs lock, by the byte, to keep each other from writing to an image
-// (block/file-posix.c, RAW_LOCK_SHARED_BASE and the bits of BLK_PERM_WRITE to
-// BLK_PERM_RESIZE): who holds these three lets nobody else write.
-const (
-	qemuNoWriters      = 201
-	qemuNoWritersCount = 3
-)
-
-// lock takes an open file description lock (fcntl(2), F_OFD_SETLK), which ends with
-// the descriptor, so with the process at the latest. A writer locks the whole file,
-// and so excludes everybody, qemu included. A reader locks what excludes writers.
-func (i *Image) lock() error {
-	l := &unix.Flock_t{Type: unix.F_WRLCK}
+// setEnd takes up how long the file or device is.
+func (i *Image) setEnd(end int64) (changed bool) {
+	size := i.down(end)
 	if i.readOnly {
-		l = &unix.Flock_t{Type: unix.F_RDLCK, Start: qemuNoWriters, Len: qemuNoWritersCount}
+		size = i.up(end)
 	}
-	err := unix.FcntlFlock(uintptr(i.fd), unix.F_OFD_SETLK, l)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w; end that program, or serve a copy", ErrInUse)
-	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EINVAL):
-		return nil // a file system without locks protects nobody
-	}
-	return fmt.Errorf("lock it: %w", err)
-}
-
-// probeDiscard finds out whether holes can be punched, by punching one behind the
-// end of a file, where nothing is. Of a device it is found out at the first discard.
-func (i *Image) probeDiscard() {
-	st, err := i.file.Stat()
-	if i.readOnly || err != nil || !st.Mode().IsRegular() {
-		return
-	}
-	if err := i.punch(i.Size(), 4096); errors.Is(err, unix.EOPNOTSUPP) {
-		i.noDiscard.Store(true)
-	}
-}
-
-// punch frees n bytes at off, which read as zeros afterwards.
-func (i *Image) punch(off, n int64) error {
-	for {
-		err := unix.Fallocate(i.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
-		if err != unix.EINTR {
-			return err
-		}
-	}
+	bytes := min(end, size)
+	before := i.bytes.Swap(bytes)
+	return i.size.Swap(size) != size || before != bytes
 }

@@ -7,7 +7,6 @@ package image
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync/atomic"
 
@@ -30,8 +29,15 @@ var (
 // Options say how an image is opened. The zero value means read-write, in sectors of
 // 512 bytes, or as large as a block device's are.
 type Options struct {
-	// ReadOnly refuses every change. Any number of programs may then open the image.
+	// ReadOnly refuses every change. Any number of programs may then open a file; of a
+	// block device it takes Shared, too.
 	ReadOnly bool
+	// Shared opens an image that others may be using: nothing is locked and nothing
+	// looked for. Who else writes to it must know what that does to the disk's user.
+	Shared bool
+	// Format is Raw to open what looks like an image of another format as it is. With ""
+	// that is refused.
+	Format string
 	// SectorSize is 512 or 4096 bytes; 0 means the device's own, or 512.
 	SectorSize int
 	// Direct goes past the page cache (O_DIRECT) wherever what holds the image, and the
@@ -43,33 +49,36 @@ type Options struct {
 // once, but not with Close or after it. Requests that overlap in time and place end
 // up in any order, as on a real disk.
 type Image struct {
-	file      *os.File // owns fd
-	fd        int
-	direct    int // of the same file, opened with O_DIRECT, or -1
-	size      atomic.Int64
-	sector    int64
-	readOnly  bool
-	noDiscard atomic.Bool
-	noDirect  atomic.Bool
+	file     *os.File // owns fd
+	behind   *os.File // of a loop device, its file; for its lock
+	fd       int
+	direct   int          // of the same file, opened with O_DIRECT, or -1
+	size     atomic.Int64 // in whole sectors
+	bytes    atomic.Int64 // of the disk that the file has; less than size if it ends within a sector
+	sector   int64
+	readOnly bool
+	extents  bool
+	discard  atomic.Int32 // a discardKind
+	noDirect atomic.Bool
 }
 
-// Open opens the image at path and locks it: for itself alone, or with other readers
-// when read-only. The lock goes when the process does, however it ends. It fails with
-// ErrInUse when another program has it, and explains itself when the size is not a
-// multiple of the sector size.
+// Open opens the image at path and claims it: for itself alone, or with other readers
+// when read-only. The claim goes when the process does, however it ends. It fails with
+// ErrInUse when another program or the kernel has it, under whatever name, with
+// ErrFormat when it is plainly no raw image, and explains itself when it is to be
+// written to and its size is not a multiple of the sector size.
 func Open(path string, opts Options) (*Image, error) {
 	flags := os.O_RDWR
 	if opts.ReadOnly {
 		flags = os.O_RDONLY
 	}
-	// O_NONBLOCK so that a named pipe is refused below and not waited for here.
-	file, err := os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
+	file, err := openAlone(path, flags, opts)
 	if err != nil {
-		return nil, explainOpen(path, err)
+		return nil, err
 	}
 	img := &Image{file: file, fd: int(file.Fd()), direct: -1, readOnly: opts.ReadOnly}
-	if err := img.examine(opts); err != nil {
-		file.Close()
+	if err := img.examine(flags, opts); err != nil {
+		img.Close()
 		return nil, fmt.Errorf("image %s: %w", path, err)
 	}
 	if opts.Direct {
@@ -94,19 +103,23 @@ func Create(path string, size int64) error {
 // Size returns the disk's size in bytes, a multiple of SectorSize.
 func (i *Image) Size() int64 { return i.size.Load() }
 
+// Bytes returns how many bytes of the disk there are in the file. Of one that is only
+// read and ends within a sector that is less than Size, and the rest of the sector is
+// zeros.
+func (i *Image) Bytes() int64 { return i.bytes.Load() }
+
 // Measure looks whether the file or device has grown or shrunk since, and reports
 // whether the disk has: it is as large as the whole sectors are, and has at least one.
 // Requests beyond a new end fail from now on.
 func (i *Image) Measure() (changed bool, err error) {
-	end, err := i.file.Seek(0, io.SeekEnd) // of a block device too
+	end, err := i.end()
 	if err != nil {
 		return false, fmt.Errorf("find the image's size: %w", err)
 	}
-	size := end - end%i.sector
-	if size < i.sector {
+	if end == 0 || end < i.sector && !i.readOnly {
 		return false, fmt.Errorf("the image has shrunk to %d bytes; its disk stays at %d", end, i.Size())
 	}
-	return i.size.Swap(size) != size, nil
+	return i.setEnd(end), nil
 }
 
 // SectorSize returns the disk's sector size in bytes, 512 or 4096.
@@ -115,14 +128,14 @@ func (i *Image) SectorSize() int { return int(i.sector) }
 // ReadOnly says whether every change is refused.
 func (i *Image) ReadOnly() bool { return i.readOnly }
 
-// CanDiscard says whether Discard frees storage, as far as is known yet.
-func (i *Image) CanDiscard() bool { return !i.readOnly && !i.noDiscard.Load() }
-
 // Close unlocks and closes the image. What was written but not flushed is the
 // kernel's to write, as after any close. It is called once.
 func (i *Image) Close() error {
 	if i.direct >= 0 {
 		unix.Close(i.direct)
+	}
+	if i.behind != nil {
+		i.behind.Close()
 	}
 	return i.file.Close()
 }

@@ -3,7 +3,6 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -53,29 +52,6 @@ func (i *Image) Flush() error {
 	}
 }
 
-// Discard frees the storage of n bytes at off, which read as zeros afterwards. It fails
-// with ErrNoDiscard where that can't be done.
-func (i *Image) Discard(off, n int64) error {
-	if i.readOnly {
-		return ErrReadOnly
-	}
-	if err := i.check(off, n); err != nil || n == 0 {
-		return err
-	}
-	if i.noDiscard.Load() {
-		return ErrNoDiscard
-	}
-	err := i.punch(off, n)
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		i.noDiscard.Store(true)
-		return ErrNoDiscard
-	}
-	if err != nil {
-		return fmt.Errorf("discard %d bytes at %d: %w", n, off, err)
-	}
-	return nil
-}
-
 // check holds a request to the disk. Nothing is added before it is known to be small,
 // so that no request, whatever its numbers, overflows.
 func (i *Image) check(off, n int64) error {
@@ -97,6 +73,10 @@ func (i *Image) transfer(what string, f vectored, bufs [][]byte, off int64) erro
 			continue
 		}
 		if err == nil && n == 0 && total(bufs) > 0 {
+			if i.padding(off, total(bufs)) {
+				zero(bufs)
+				return nil
+			}
 			err = io.ErrUnexpectedEOF // somebody made the file shorter
 		}
 		if err != nil {
@@ -106,6 +86,18 @@ func (i *Image) transfer(what string, f vectored, bufs [][]byte, off int64) erro
 		bufs = advance(bufs, n)
 	}
 	return nil
+}
+
+// padding says whether n bytes at off are what the last sector has and the file hasn't.
+// Only what is read may end so.
+func (i *Image) padding(off, n int64) bool {
+	return off == i.Bytes() && off+n == i.Size() && i.readOnly
+}
+
+func zero(bufs [][]byte) {
+	for _, b := range bufs {
+		clear(b)
+	}
 }
 
 // advance drops the first n bytes of bufs. Usually that is all; where it isn't, the
