@@ -33,6 +33,8 @@ open enum operation u8 {
 	discard         = 5
 	/// The segments are in pages of their own; `indirect_op` says whether it reads or writes.
 	indirect        = 6
+	/// Not of blkif.h, but of xenidc: only for a back that publishes `feature-xenidc-extents`.
+	extents         = 224
 }
 
 /// How a request ended.
@@ -44,11 +46,8 @@ open status enum status i16 {
 	eopnotsupp = -2 means unsupported
 }
 
-/// How to discard.
-bits discard_flags u8 {
-	/// Make every copy of the data unrecoverable before answering; ignored if `discard-secure` is 0.
-	secure = bit 0
-}
+/// How to discard; secure: make every copy of the data unrecoverable before answering, ignored if `discard-secure` is 0.
+bits discard_flags u8 { secure = bit 0 }
 
 /// What kind of disk it is: the VDISK_ macros of the header.
 open bits disk_info u32 { cdrom = bit 0, removable = bit 1, readonly = bit 2 }
@@ -94,11 +93,7 @@ struct request_indirect {
 }
 
 /// The answer to any request.
-struct response {
-	id        u64
-	operation operation = request.operation
-	status    status
-}
+struct response { id u64, operation operation = request.operation, status status }
 
 /// All requests of one queue and the answers to them.
 ring requests {
@@ -147,6 +142,15 @@ transaction discard(sector_number, nr_sectors, flag) replay when "feature-discar
 	form direct request_discard { operation = discard }
 }
 
+/// Tells what the disk keeps from `sector_number` on. Not of blkif.h: only backs and fronts of xenidc know it.
+///
+/// Data is filled with extents of 8 bytes, little-endian, the first at `sector_number`, each where the one before it
+/// ends: bits 0 to 61 are the length in sectors, bit 62 says that the extent takes no storage, and bit 63 that it reads
+/// as zeros. One of length 0 ends them, unless they fill data. What follows is left for another request.
+transaction extents(sector_number, data bulk from back) replay when "feature-xenidc-extents" optional {
+	form direct request { operation = extents, seg = data }
+}
+
 keys from toolstack in back by initialising {
 	/// May the front write?
 	"mode"                 one of "r" or "w"
@@ -183,24 +187,31 @@ keys from back by init_wait {
 }
 
 keys from back by connected {
-	"feature-barrier"      bool default 0
-	"feature-flush-cache"  bool default 0
-	"feature-discard"      bool default 0
+	"feature-barrier"        bool default 0
+	"feature-flush-cache"    bool default 0
+	"feature-discard"        bool default 0
 	/// The back keeps grants mapped, so the front should use the same ones again.
-	"feature-persistent"   bool default 0 both
+	"feature-persistent"     bool default 0 both
 	/// Where the first extent that can be discarded starts.
-	"discard-alignment"    u32 in bytes default 0
+	"discard-alignment"      u32 in bytes default 0
 	/// How large such an extent is.
-	"discard-granularity"  u32 in bytes default as "sector-size"
+	"discard-granularity"    u32 in bytes default as "sector-size"
 	/// The flag `secure` of discard is obeyed.
-	"discard-secure"       bool default 0
-	"info"                 disk_info
+	"discard-secure"         bool default 0
+	/// What was discarded reads as zeros. Not of blkif.h; fronts of others don't look for it.
+	"xenidc-discard-zeroes"  bool default 0
+	/// The back answers `extents`. Not of blkif.h, nor is the operation.
+	"feature-xenidc-extents" bool default 0
+	/// How many bytes of the disk there are, if it ends within a sector, of which the rest is zeros; else 0. Not of
+	/// blkif.h, for which it is as large as its sectors are.
+	"xenidc-bytes"           u64 in bytes default 0
+	"info"                   disk_info
 	/// The logical block size: a power of two. Other than 512 only if the front has feature-large-sector-size.
-	"sector-size"          u32 in bytes 512 to 65536
+	"sector-size"            u32 in bytes 512 to 65536
 	/// The physical block size: a multiple of `sector-size`.
-	"physical-sector-size" u32 in bytes default as "sector-size"
+	"physical-sector-size"   u32 in bytes default as "sector-size"
 	/// The size of the disk. A back that changes it writes its state, Connected, once more.
-	"sectors"              u64 in sectors
+	"sectors"                u64 in sectors
 }
 
 keys from front by initialised {

@@ -42,7 +42,10 @@ type Back struct {
 	order sync.RWMutex
 }
 
-var _ blk.Back = (*Back)(nil)
+var (
+	_ blk.Back        = (*Back)(nil)
+	_ blk.ExtentsBack = (*Back)(nil)
+)
 
 // New makes a back end of img, which stays the caller's to close, after the service
 // has ended. Requests that fail are told to log.
@@ -51,6 +54,7 @@ func New(img *image.Image, log *slog.Logger) *Back { return &Back{img: img, log:
 // Keys is what the disk publishes in the store.
 func (b *Back) Keys() blk.BackKeys {
 	sector := uint32(b.img.SectorSize())
+	granularity, alignment := b.img.Granularity()
 	keys := blk.BackKeys{
 		Sectors:                    blk.Sectors(b.img.Size() / unit),
 		SectorSize:                 sector,
@@ -59,7 +63,13 @@ func (b *Back) Keys() blk.BackKeys {
 		FeatureFlushCache:          true,
 		FeatureBarrier:             true,
 		FeatureDiscard:             b.img.CanDiscard(),
-		DiscardGranularity:         max(sector, 4096),
+		DiscardGranularity:         max(sector, granularity),
+		DiscardAlignment:           alignment,
+		XenidcDiscardZeroes:        b.img.DiscardZeroes(),
+		FeatureXenidcExtents:       b.img.CanExtents(),
+	}
+	if n := b.img.Bytes(); n != b.img.Size() {
+		keys.XenidcBytes = uint64(n)
 	}
 	if b.img.ReadOnly() {
 		keys.Info |= blk.DiskInfoReadonly
@@ -118,7 +128,8 @@ func (b *Back) Flush(context.Context, blk.FlushRequest) blk.Status {
 	return b.status("flush", b.img.Flush())
 }
 
-// Discard frees storage.
+// Discard frees storage. Where the image says that it makes zeros of it, it has when it
+// succeeds.
 func (b *Back) Discard(_ context.Context, req blk.DiscardRequest) blk.Status {
 	off, ok1 := position(req.SectorNumber)
 	n, ok2 := position(req.NrSectors)

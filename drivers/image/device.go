@@ -39,3 +39,29 @@ func queueLimit(st os.FileInfo, name string) int64 {
 	}
 	return 0
 }
+
+// usualBlock is what nearly all file systems count in, bytes.
+const usualBlock = 4096
+
+// Granularity returns the size in bytes of what is freed at once, and where the first of
+// these begins (Documentation/ABI/stable/sysfs-block, discard_granularity and
+// discard_alignment). Of a file they are the blocks of its file system.
+func (i *Image) Granularity() (size, alignment uint32) {
+	st, err := i.file.Stat()
+	if err != nil {
+		return usualBlock, 0
+	}
+	if !isDevice(st) {
+		if sys, ok := st.Sys().(*syscall.Stat_t); ok && sys.Blksize > 0 && sys.Blksize <= 1<<20 {
+			return uint32(sys.Blksize), 0
+		}
+		return usualBlock, 0
+	}
+	n := queueLimit(st, "discard_granularity")
+	if n <= 0 || n > 1<<30 {
+		return usualBlock, 0
+	}
+	text, _ := os.ReadFile(filepath.Join(sysfsDir(st), "discard_alignment"))
+	at, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
+	return uint32(n), uint32(at) % uint32(n)
+}

@@ -43,6 +43,8 @@ const (
 	OperationDiscard        Operation = 5
 	// The segments are in pages of their own; `indirect_op` says whether it reads or writes.
 	OperationIndirect Operation = 6
+	// Not of blkif.h, but of xenidc: only for a back that publishes `feature-xenidc-extents`.
+	OperationExtents Operation = 224
 )
 
 // String is the value's name in the protocol.
@@ -60,6 +62,8 @@ func (v Operation) String() string {
 		return "discard"
 	case OperationIndirect:
 		return "indirect"
+	case OperationExtents:
+		return "extents"
 	}
 	return "operation " + strconv.FormatUint(uint64(v), 10)
 }
@@ -89,12 +93,11 @@ func (v Status) String() string {
 	return "status " + strconv.FormatInt(int64(v), 10)
 }
 
-// DiscardFlags says how to discard.
+// DiscardFlags says how to discard; secure: make every copy of the data unrecoverable before answering, ignored if `discard-secure` is 0.
 type DiscardFlags uint8
 
 // The bits of DiscardFlags.
 const (
-	// Make every copy of the data unrecoverable before answering; ignored if `discard-secure` is 0.
 	DiscardFlagsSecure DiscardFlags = 1 << 0
 )
 
@@ -128,7 +131,14 @@ type BackKeys struct {
 	DiscardGranularity uint32
 	// The flag `secure` of discard is obeyed.
 	DiscardSecure bool
-	Info          DiskInfo
+	// What was discarded reads as zeros. Not of blkif.h; fronts of others don't look for it.
+	XenidcDiscardZeroes bool
+	// The back answers `extents`. Not of blkif.h, nor is the operation.
+	FeatureXenidcExtents bool
+	// How many bytes of the disk there are, if it ends within a sector, of which the rest is zeros; else 0. Not of
+	// blkif.h, for which it is as large as its sectors are.
+	XenidcBytes uint64
+	Info        DiskInfo
 	// The logical block size: a power of two. Other than 512 only if the front has feature-large-sector-size.
 	SectorSize uint32
 	// The physical block size: a multiple of `sector-size`. 0 stands for SectorSize.
@@ -147,6 +157,9 @@ func (k BackKeys) publish(w *idc.KeyWriter) {
 	w.Uint("discard-alignment", uint64(k.DiscardAlignment))
 	w.Uint("discard-granularity", uint64(k.DiscardGranularity))
 	w.Bool("discard-secure", k.DiscardSecure)
+	w.Bool("xenidc-discard-zeroes", k.XenidcDiscardZeroes)
+	w.Bool("feature-xenidc-extents", k.FeatureXenidcExtents)
+	w.Uint("xenidc-bytes", k.XenidcBytes)
 	w.Uint("info", uint64(k.Info))
 	w.Uint("sector-size", uint64(k.SectorSize))
 	w.Uint("physical-sector-size", uint64(k.PhysicalSectorSize))
@@ -169,6 +182,9 @@ func readBackKeys(r *idc.KeyReader) (k BackKeys) {
 	k.FeatureDiscard = r.Bool("feature-discard", false)
 	k.DiscardAlignment = uint32(r.Uint("discard-alignment", 32, 0))
 	k.DiscardSecure = r.Bool("discard-secure", false)
+	k.XenidcDiscardZeroes = r.Bool("xenidc-discard-zeroes", false)
+	k.FeatureXenidcExtents = r.Bool("feature-xenidc-extents", false)
+	k.XenidcBytes = r.Uint("xenidc-bytes", 64, 0)
 	k.Info = DiskInfo(r.Uint("info", 32, 0))
 	k.SectorSize = uint32(r.UintIn("sector-size", 512, 65536, 0))
 	k.Sectors = Sectors(r.Uint("sectors", 64, 0))
@@ -312,6 +328,7 @@ type Front struct {
 	encoderWriteBarrier, finisherWriteBarrier func(*idc.Txn)
 	encoderFlush, finisherFlush               func(*idc.Txn)
 	encoderDiscard, finisherDiscard           func(*idc.Txn)
+	encoderExtents, finisherExtents           func(*idc.Txn)
 }
 
 // frontSlot is what a transaction keeps, so that it can be encoded again.
@@ -331,6 +348,7 @@ func NewFront(d idc.Domain, name string, opts ...idc.Option) *Front {
 	f.encoderWriteBarrier, f.finisherWriteBarrier = f.encodeWriteBarrier, f.doneWriteBarrier
 	f.encoderFlush, f.finisherFlush = f.encodeFlush, f.doneFlush
 	f.encoderDiscard, f.finisherDiscard = f.encodeDiscard, f.doneDiscard
+	f.encoderExtents, f.finisherExtents = f.encodeExtents, f.doneExtents
 	spec := idc.FrontSpec{Protocol: &protocol, Publish: FrontKeys{}.publish, Negotiate: f.negotiate, Refresh: f.refresh}
 	f.end = idc.NewFront(d, name, spec, opts...)
 	f.slots = make([]frontSlot, f.end.Depth())
@@ -981,6 +999,108 @@ func (f *Front) encodeDiscard(t *idc.Txn) {
 	}
 }
 
+// Extents tells what the disk keeps from `sector_number` on. Not of blkif.h: only backs and fronts of xenidc know it.
+//
+// Data is filled with extents of 8 bytes, little-endian, the first at `sector_number`, each where the one before it
+// ends: bits 0 to 61 are the length in sectors, bit 62 says that the extent takes no storage, and bit 63 that it reads
+// as zeros. One of length 0 ends them, unless they fill data. What follows is left for another request.
+//
+// It is sent again after a reconnect.
+// The length of data is a multiple of 512 bytes.
+// Where the back end doesn't publish feature-xenidc-extents it ends with StatusEopnotsupp, unsent.
+func (f *Front) Extents(ctx context.Context, sectorNumber Sectors, data []byte) (Status, error) {
+	if k, err := f.offers(ctx); err != nil {
+		return StatusError, err
+	} else if !k.FeatureXenidcExtents {
+		return StatusEopnotsupp, nil
+	}
+	t, err := f.beginExtents(ctx, sectorNumber, data)
+	if err != nil {
+		return StatusError, err
+	}
+	if err := t.Run(ctx, f.encoderExtents, true); err != nil {
+		return StatusError, err
+	}
+	return f.finishExtents(t)
+}
+
+// ExtentsAsync is Extents for callers that don't wait: it waits at most for a free slot. If it
+// returns nil, done is called once, which must not block.
+func (f *Front) ExtentsAsync(ctx context.Context, sectorNumber Sectors, data []byte, done func(Status, error)) error {
+	if k, err := f.offers(ctx); err != nil {
+		return err
+	} else if !k.FeatureXenidcExtents {
+		done(StatusEopnotsupp, nil)
+		return nil
+	}
+	t, err := f.beginExtents(ctx, sectorNumber, data)
+	if err != nil {
+		return err
+	}
+	f.slots[t.Index()].done = done
+	t.Start(f.encoderExtents, f.finisherExtents, true)
+	return nil
+}
+
+func (f *Front) beginExtents(ctx context.Context, sectorNumber Sectors, data []byte) (*idc.Txn, error) {
+	if len(data)%512 != 0 {
+		return nil, ragged(len(data), 512)
+	}
+	t, err := f.end.Begin(ctx, data, idc.Out, 11)
+	if err != nil {
+		return nil, err
+	}
+	s := &f.slots[t.Index()]
+	s.sectorNumber = sectorNumber
+	return t, nil
+}
+
+func (f *Front) finishExtents(t *idc.Txn) (Status, error) {
+	b := t.Response()
+	_ = b[11]
+	var status Status
+	var echo Operation
+	echo = Operation(b[8])
+	status = Status(binary.LittleEndian.Uint16(b[10:]))
+	t.End()
+	if echo != OperationExtents {
+		return StatusError, &idc.ProtocolError{Field: "operation of a response", Value: uint64(echo)}
+	}
+	return status, nil
+}
+
+func (f *Front) doneExtents(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	done := s.done
+	s.done = nil
+	if err := t.Err(); err != nil {
+		t.End()
+		done(StatusError, err)
+		return
+	}
+	done(f.finishExtents(t))
+}
+
+func (f *Front) encodeExtents(t *idc.Txn) {
+	s := &f.slots[t.Index()]
+	abi := t.ABI()
+	segs := t.Segments()
+	b := t.Request(sizeOfRequest[abi])
+	_ = b[107]
+	b[0] = uint8(OperationExtents)
+	binary.LittleEndian.PutUint16(b[2:], uint16(t.Device()))
+	b[1] = uint8(len(segs))
+	if abi == abiX8632 {
+		binary.LittleEndian.PutUint64(b[4:], t.ID())
+		binary.LittleEndian.PutUint64(b[12:], uint64(s.sectorNumber))
+		putSegments(b[20:108], segs)
+	} else {
+		binary.LittleEndian.PutUint64(b[8:], t.ID())
+		binary.LittleEndian.PutUint64(b[16:], uint64(s.sectorNumber))
+		putSegments(b[24:112], segs)
+	}
+}
+
 // ragged is the error for bulk data that isn't made of whole pieces.
 func ragged(n int, piece int) error {
 	return fmt.Errorf("blk: %d bytes of bulk data: the length must be a multiple of %d", n, piece)
@@ -1003,6 +1123,16 @@ type Back interface {
 	Flush(ctx context.Context, req FlushRequest) Status
 	// Discard tells that nr_sectors from `sector_number` on are not needed any more. What they read as afterwards is undefined.
 	Discard(ctx context.Context, req DiscardRequest) Status
+}
+
+// ExtentsBack is what a Back also implements if it serves Extents. Where it doesn't, feature-xenidc-extents isn't published.
+type ExtentsBack interface {
+	// Extents tells what the disk keeps from `sector_number` on. Not of blkif.h: only backs and fronts of xenidc know it.
+	//
+	// Data is filled with extents of 8 bytes, little-endian, the first at `sector_number`, each where the one before it
+	// ends: bits 0 to 61 are the length in sectors, bit 62 says that the extent takes no storage, and bit 63 that it reads
+	// as zeros. One of length 0 ends them, unless they fill data. What follows is left for another request.
+	Extents(ctx context.Context, req ExtentsRequest, data *idc.Bulk) Status
 }
 
 // ReadRequest is what Read is asked for.
@@ -1028,6 +1158,11 @@ type DiscardRequest struct {
 	SectorNumber Sectors
 	NrSectors    Sectors
 	Flag         DiscardFlags
+}
+
+// ExtentsRequest is what Extents is asked for.
+type ExtentsRequest struct {
+	SectorNumber Sectors
 }
 
 // Service is a device that is being served.
@@ -1071,6 +1206,9 @@ type server struct {
 }
 
 func (s *server) set(keys BackKeys) {
+	if _, ok := s.back.(ExtentsBack); !ok {
+		keys.FeatureXenidcExtents = false
+	}
 	keys.complete()
 	s.keys.Store(&keys)
 }
@@ -1102,6 +1240,8 @@ func (s *server) handle(r *idc.Request) {
 		s.serveFlush(r)
 	case OperationDiscard:
 		s.serveDiscard(r)
+	case OperationExtents:
+		s.serveExtents(r)
 	default:
 		unknown(r)
 	}
@@ -1366,6 +1506,44 @@ func (s *server) serveDiscard(r *idc.Request) {
 		status = StatusEopnotsupp
 	case ok:
 		status = s.back.Discard(r.Context(), req)
+	}
+	b = r.Respond(sizeOfResponse[abi])
+	_ = b[11]
+	binary.LittleEndian.PutUint64(b[0:], id)
+	b[8] = uint8(operation)
+	binary.LittleEndian.PutUint16(b[10:], uint16(status))
+}
+
+func (s *server) serveExtents(r *idc.Request) {
+	abi := r.ABI()
+	b := r.Slot()
+	_ = b[107]
+	var req ExtentsRequest
+	var list []byte
+	var n int
+	var id uint64
+	var operation Operation
+	operation = Operation(b[0])
+	if abi == abiX8632 {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[12:]))
+		list, n = b[20:108], int(b[1])
+		id = binary.LittleEndian.Uint64(b[4:])
+	} else {
+		req.SectorNumber = Sectors(binary.LittleEndian.Uint64(b[16:]))
+		list, n = b[24:112], int(b[1])
+		id = binary.LittleEndian.Uint64(b[8:])
+	}
+	status := StatusError
+	switch {
+	case !s.keys.Load().FeatureXenidcExtents:
+		status = StatusEopnotsupp
+	case takeSegments(r, list, n):
+		if data, err := r.Map(idc.Out); err == nil {
+			status = s.back.(ExtentsBack).Extents(r.Context(), req, data)
+			if data.Deliver() != nil {
+				status = StatusError // the front end can't have it
+			}
+		}
 	}
 	b = r.Respond(sizeOfResponse[abi])
 	_ = b[11]

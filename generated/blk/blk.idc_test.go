@@ -34,8 +34,12 @@ func (nothing) Discard(context.Context, DiscardRequest) Status {
 	return StatusOkay
 }
 
+func (nothing) Extents(context.Context, ExtentsRequest, *idc.Bulk) Status {
+	return StatusOkay
+}
+
 // sample is what the back end of the tests publishes.
-var sample = BackKeys{FeatureBarrier: true, FeatureFlushCache: true, FeatureDiscard: true, DiscardSecure: true, SectorSize: 512}
+var sample = BackKeys{FeatureBarrier: true, FeatureFlushCache: true, FeatureDiscard: true, DiscardSecure: true, XenidcDiscardZeroes: true, FeatureXenidcExtents: true, SectorSize: 512}
 
 // FuzzBack sends arbitrary requests to a back end, which has to answer each, and to
 // serve the next.
