@@ -29,7 +29,8 @@ var ErrFailed = fmt.Errorf("the back end failed the request: %w", syscall.EIO)
 var ErrUnsupported = fmt.Errorf("the back end doesn't support the request: %w", syscall.EOPNOTSUPP)
 
 // Disk is a disk that a front end reaches. While the back end is away, requests wait
-// for it, as long as their contexts allow. It implements nbd.Disk and nbd.Allocator.
+// for it, as long as their contexts allow. It implements nbd.Disk and all that a disk
+// may be besides.
 type Disk struct {
 	front *blk.Front
 	info  nbd.Info
@@ -38,6 +39,8 @@ type Disk struct {
 var (
 	_ nbd.Disk      = (*Disk)(nil)
 	_ nbd.Allocator = (*Disk)(nil)
+	_ nbd.Zeroer    = (*Disk)(nil)
+	_ nbd.Mapper    = (*Disk)(nil)
 )
 
 // New makes a disk of front, which must have been connected and stays the caller's to
@@ -62,19 +65,27 @@ func describe(keys blk.BackKeys) (nbd.Info, error) {
 		return nbd.Info{}, fmt.Errorf("a size of %d times 512 bytes with sectors of %d", sectors, sector)
 	}
 	readOnly := keys.Info&(blk.DiskInfoReadonly|blk.DiskInfoCdrom) != 0
+	size := int64(sectors) * unit
+	if n := keys.XenidcBytes; readOnly && n < uint64(size) && n > uint64(size)-uint64(sector) {
+		size = int64(n)
+	}
+	discard := keys.FeatureDiscard && !readOnly
 	return nbd.Info{
-		Size: int64(sectors) * unit, SectorSize: int(sector), ReadOnly: readOnly,
-		CanFlush: keys.FeatureFlushCache || keys.FeatureBarrier, CanDiscard: keys.FeatureDiscard && !readOnly,
+		Size: size, SectorSize: int(sector), ReadOnly: readOnly,
+		CanZero: discard && keys.XenidcDiscardZeroes, CanExtents: keys.FeatureXenidcExtents,
+		CanFlush: keys.FeatureFlushCache || keys.FeatureBarrier, CanDiscard: discard,
 	}, nil
 }
 
-// Info describes the disk as it was when it was made, but for its size: that is what
-// the back end published last, if it makes sense.
+// Info describes the disk as it was when it was made, but for its size, if that makes
+// sense, and what needn't be promised to clients: there the back end's word of now counts.
 func (d *Disk) Info() nbd.Info {
 	info := d.info
-	if now, err := describe(d.front.Back()); err == nil && now.Size%int64(info.SectorSize) == 0 {
+	now, err := describe(d.front.Back())
+	if err == nil && (now.Size%int64(info.SectorSize) == 0 || now.SectorSize == info.SectorSize && info.ReadOnly) {
 		info.Size = now.Size
 	}
+	info.CanZero, info.CanExtents = now.CanZero, now.CanExtents
 	return info
 }
 

@@ -120,21 +120,6 @@ func (a *aligned) window(off int64, n int) (lo, hi int64) {
 	return lo, min(a.up(off+int64(n)), lo+pieceSize)
 }
 
-// writeZeroes makes n bytes at off read as zeros. It writes them: a discarded sector
-// of a block device may read as anything.
-func (a *aligned) writeZeroes(ctx context.Context, off, n int64) error {
-	zeros := a.zeroes()
-	for n > 0 {
-		// Up to the next piece boundary, so that all but the ends fit the sectors.
-		k := min(n, pieceSize-off%pieceSize)
-		if err := a.writeAt(ctx, zeros[:k], off); err != nil {
-			return err
-		}
-		off, n = off+k, n-k
-	}
-	return nil
-}
-
 // discard discards the whole sectors in the range. It is a hint, so the rest may stay.
 func (a *aligned) discard(ctx context.Context, off, n int64) error {
 	lo, hi := a.up(off), a.down(off+n)

@@ -21,6 +21,12 @@ type client struct {
 // server and waits for it. The test's end does too.
 func serveDisk(t testing.TB, d Disk) (addr string, stop func()) {
 	t.Helper()
+	return serveWaiting(t, d, 0)
+}
+
+// serveWaiting is serveDisk with the time that a client too many waits.
+func serveWaiting(t testing.TB, d Disk, admission time.Duration) (addr string, stop func()) {
+	t.Helper()
 	addr = filepath.Join(t.TempDir(), "s")
 	l, err := Listen("unix:" + addr)
 	if err != nil {
@@ -28,7 +34,9 @@ func serveDisk(t testing.TB, d Disk) (addr string, stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- (&Server{Name: "disk", Disk: d, MaxConns: 4, Grace: 2 * time.Second}).Serve(ctx, l) }()
+	go func() {
+		done <- (&Server{Name: "disk", Disk: d, MaxConns: 4, Grace: 2 * time.Second, admissionWait: admission}).Serve(ctx, l)
+	}()
 	ended := false
 	stop = func() {
 		t.Helper()

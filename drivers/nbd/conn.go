@@ -32,15 +32,17 @@ type conn struct {
 	workers sync.WaitGroup
 	started int // workers, at most allSlots
 
+	terms terms
+
 	out    sync.Mutex // held while a reply is written
-	header [replyHeaderSize]byte
+	header [maxReplyHeader]byte
 	vec    [2][]byte
 	bufs   net.Buffers
 }
 
 // newConn makes a connection whose requests end with work at the latest.
-func newConn(work context.Context, r *running, sock net.Conn) *conn {
-	c := &conn{server: r, disk: r.disk, sock: sock, in: bufio.NewReaderSize(sock, 64<<10), slots: newSlots(), ready: make(chan *slot), work: work}
+func newConn(work context.Context, r *running, sock net.Conn, t terms) *conn {
+	c := &conn{server: r, terms: t, disk: r.disk, sock: sock, in: bufio.NewReaderSize(sock, 64<<10), slots: newSlots(), ready: make(chan *slot), work: work}
 	c.ctx, c.cancel = context.WithCancelCause(work)
 	return c
 }
@@ -86,10 +88,10 @@ func (c *conn) read(stop context.Context) error {
 
 // receive takes a slot for the request, reads its payload and gives it to a worker.
 func (c *conn) receive(stop context.Context, h header) error {
-	if no := c.server.check(h); no != 0 {
+	if no := c.server.check(h, c.terms); no != 0 {
 		return c.refuse(h, no)
 	}
-	s, err := c.take(stop, h.payload())
+	s, err := c.take(stop, h.memory())
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func (c *conn) refuse(h header, no uint32) error {
 			return err
 		}
 	}
-	return c.reply(h.cookie, no, nil)
+	return c.reply(h, no, nil)
 }
 
 // take waits for a slot that fits n bytes of payload.
@@ -167,7 +169,7 @@ func (c *conn) dispatch(s *slot) {
 // serve carries out one request and answers it.
 func (c *conn) serve(s *slot) {
 	no, data := c.execute(s)
-	if err := c.reply(s.cookie, no, data); err != nil {
+	if err := c.reply(s.header, no, data); err != nil {
 		c.fail(err)
 	}
 	c.put(s)
@@ -177,27 +179,4 @@ func (c *conn) serve(s *slot) {
 func (c *conn) fail(err error) {
 	c.cancel(err)
 	c.sock.Close()
-}
-
-// reply writes one simple reply. It fails when the client can't be reached.
-func (c *conn) reply(cookie uint64, no uint32, data []byte) error {
-	c.out.Lock()
-	defer c.out.Unlock()
-	return c.replyLocked(cookie, no, data)
-}
-
-func (c *conn) replyLocked(cookie uint64, no uint32, data []byte) error {
-	encodeReply(&c.header, cookie, no)
-	var err error
-	if len(data) == 0 {
-		_, err = c.sock.Write(c.header[:])
-	} else {
-		c.vec = [2][]byte{c.header[:], data}
-		c.bufs = c.vec[:]
-		_, err = c.bufs.WriteTo(c.sock)
-	}
-	if err != nil {
-		return fmt.Errorf("write a reply: %w", err)
-	}
-	return nil
 }

@@ -5,7 +5,9 @@ import "context"
 // Info describes a disk. Nothing but the size changes while the disk is served; clients
 // that come later see the new one.
 type Info struct {
-	// Size is the disk's size in bytes, a multiple of SectorSize.
+	// Size is the disk's size in bytes. Of a disk that is only read it needn't be a
+	// multiple of SectorSize: of the last sector, which is given whole, clients then see
+	// the beginning.
 	Size int64
 	// SectorSize is the unit in bytes of offsets and lengths given to the Disk: a
 	// power of two, at least 1.
@@ -17,6 +19,10 @@ type Info struct {
 	CanFlush bool
 	// CanDiscard says that Discard may free storage.
 	CanDiscard bool
+	// CanZero says that the disk is a Zeroer at present.
+	CanZero bool
+	// CanExtents says that the disk is a Mapper at present.
+	CanExtents bool
 }
 
 // Disk is what is served. Its methods are called by many goroutines at once, with
@@ -40,6 +46,32 @@ type Disk interface {
 	// Discard says that n bytes at off are of no more use. What they read as
 	// afterwards is not specified.
 	Discard(ctx context.Context, off, n int64) error
+}
+
+// Zeroer is what a Disk also implements if it can make a range zeros faster than by
+// being sent them. The server asks only while Info says CanZero.
+type Zeroer interface {
+	// Zero makes n bytes at off read as zeros, and may free their storage. It is one of
+	// Disk's methods in what it is given. An error that wraps syscall.EOPNOTSUPP says
+	// that it can't, and has done nothing; then zeros are written.
+	Zero(ctx context.Context, off, n int64) error
+}
+
+// Extent is a run of bytes that are alike.
+type Extent struct {
+	Len int64
+	// Hole says that they take no storage, and Zero that they read as zeros. Neither is
+	// said of what the disk knows nothing about.
+	Hole, Zero bool
+}
+
+// Mapper is what a Disk also implements if it knows what it keeps. The server asks only
+// while Info says CanExtents.
+type Mapper interface {
+	// Extents describes the disk from off, a multiple of the sector size, on. It fills
+	// list and returns how many extents it wrote, at least one unless it fails, each a
+	// multiple of the sector size long.
+	Extents(ctx context.Context, list []Extent, off int64) (int, error)
 }
 
 // Allocator is what a Disk also implements if it can transfer some memory without

@@ -21,6 +21,7 @@ type memDisk struct {
 	gate    chan struct{} // if not nil, writes wait until it is closed
 	entered chan struct{} // if not nil, told of each write that waits
 	changes []change      // under way
+	odd     int64         // what the disk says its size is, if not 0
 }
 
 func newMemDisk(t testing.TB, size, sector int) *memDisk {
@@ -28,7 +29,13 @@ func newMemDisk(t testing.TB, size, sector int) *memDisk {
 		info: Info{Size: int64(size), SectorSize: sector, CanFlush: true, CanDiscard: true}}
 }
 
-func (d *memDisk) Info() Info { return d.info }
+func (d *memDisk) Info() Info {
+	info := d.info
+	if d.odd > 0 {
+		info.Size = d.odd
+	}
+	return info
+}
 
 func (d *memDisk) check(off, n int64) {
 	s := int64(d.info.SectorSize)

@@ -14,6 +14,7 @@ const (
 	errNoMem    = 12
 	errInval    = 22
 	errNoSpace  = 28
+	errOverflow = 75
 	errNotSup   = 95
 	errShutdown = 108
 )

@@ -2,6 +2,7 @@ package nbd
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 )
@@ -14,6 +15,14 @@ func (h header) payload() uint32 {
 	return 0
 }
 
+// memory returns how many bytes of memory the request needs.
+func (h header) memory() uint32 {
+	if h.cmd == cmdBlockStatus {
+		return smallSlot
+	}
+	return h.payload()
+}
+
 // writes says whether the request changes the disk.
 func (h header) writes() bool {
 	return h.cmd == cmdWrite || h.cmd == cmdTrim || h.cmd == cmdWriteZeroes
@@ -22,12 +31,15 @@ func (h header) writes() bool {
 // check refuses a request that the export doesn't offer, that is too long or that
 // leaves the disk (proto.md, "Error values" says which error when). It doesn't
 // overflow: off is at most size before length is added.
-func (r *running) check(h header) uint32 {
-	if no := r.checkOffered(h); no != 0 {
+func (r *running) check(h header, t terms) uint32 {
+	if no := r.checkOffered(h, t); no != 0 {
 		return no
 	}
-	if h.payload() > maxPayload {
+	if h.payload() > maxPayload || h.cmd == cmdBlockStatus && h.length == 0 {
 		return errInval
+	}
+	if h.flags&cmdFlagDF != 0 && h.length > largeSlot {
+		return errOverflow // it would be several chunks
 	}
 	size := uint64(r.info().Size)
 	if h.cmd == cmdFlush || h.off <= size && uint64(h.length) <= size-h.off {
@@ -40,24 +52,49 @@ func (r *running) check(h header) uint32 {
 }
 
 // checkOffered refuses commands and flags that weren't offered.
-func (r *running) checkOffered(h header) uint32 {
-	flags := r.transmissionFlags()
-	known := h.flags&^(cmdFlagFUA|cmdFlagNoHole) == 0 &&
-		(h.flags&cmdFlagNoHole == 0 || h.cmd == cmdWriteZeroes) &&
-		(h.flags&cmdFlagFUA == 0 || flags&transSendFUA != 0 || r.info().ReadOnly)
+func (r *running) checkOffered(h header, t terms) uint32 {
+	info, offered := r.info(), r.transmissionFlags(t)
 	switch {
-	case !known:
+	case h.flags&^flagsOf(h.cmd) != 0:
 		return errInval
-	case h.writes() && r.info().ReadOnly:
+	case h.flags&cmdFlagFUA != 0 && offered&transSendFUA == 0 && !info.ReadOnly:
+		return errInval
+	case h.flags&cmdFlagDF != 0 && !t.structured:
+		return errInval
+	case h.flags&cmdFlagFastZero != 0 && offered&transSendFastZero == 0 && !info.ReadOnly:
+		return errInval
+	case h.writes() && info.ReadOnly:
 		return errPerm
-	case h.cmd == cmdTrim && flags&transSendTrim == 0:
-		return errInval
-	case h.cmd == cmdFlush && flags&transSendFlush == 0:
-		return errInval
-	case h.cmd == cmdRead || h.writes() || h.cmd == cmdFlush:
-		return 0
 	}
-	return errInval
+	ok := false
+	switch h.cmd {
+	case cmdRead, cmdWrite, cmdWriteZeroes:
+		ok = true
+	case cmdTrim:
+		ok = offered&transSendTrim != 0
+	case cmdFlush:
+		ok = offered&transSendFlush != 0
+	case cmdBlockStatus:
+		ok = t.allocation
+	}
+	if !ok {
+		return errInval
+	}
+	return 0
+}
+
+// flagsOf are the flags that a command may have. FUA may be on all (proto.md, "Command
+// flags").
+func flagsOf(cmd uint16) uint16 {
+	switch cmd {
+	case cmdRead:
+		return cmdFlagFUA | cmdFlagDF
+	case cmdWriteZeroes:
+		return cmdFlagFUA | cmdFlagNoHole | cmdFlagFastZero
+	case cmdBlockStatus:
+		return cmdFlagFUA | cmdFlagReqOne
+	}
+	return cmdFlagFUA
 }
 
 // execute carries out a request that fits its slot. It returns the error value of
@@ -78,13 +115,56 @@ func (c *conn) execute(s *slot) (uint32, []byte) {
 	case s.cmd == cmdTrim:
 		err = c.disk.discard(c.work, int64(s.off), int64(s.length))
 	case s.cmd == cmdWriteZeroes:
-		err = c.disk.writeZeroes(c.work, int64(s.off), int64(s.length))
+		err = c.disk.writeZeroes(c.work, int64(s.off), int64(s.length), c.zeroing(s.header))
+	case s.cmd == cmdBlockStatus:
+		var n int
+		if n, err = c.blockStatus(s); err == nil {
+			return 0, s.mem[:n]
+		}
 	}
 	if err == nil && s.writes() {
 		err = c.settle(c.work, s.header)
 	}
 	c.note(s.header, err)
 	return errno(err), nil
+}
+
+// zeroing is how the request wants its zeros.
+func (c *conn) zeroing(h header) zeroing {
+	return zeroing{mayFree: h.flags&cmdFlagNoHole == 0, fast: h.flags&cmdFlagFastZero != 0, wanted: c.ctx}
+}
+
+// mostDescriptors is how many extents one reply tells: what a client doesn't learn it
+// asks for again.
+const mostDescriptors = 512
+
+// blockStatus writes descriptors into the slot's memory, each a length u32 and flags
+// u32, and returns how many bytes these are.
+func (c *conn) blockStatus(s *slot) (int, error) {
+	if s.extents == nil {
+		s.extents = make([]Extent, mostDescriptors)
+	}
+	list := s.extents
+	if s.flags&cmdFlagReqOne != 0 {
+		list = list[:1]
+	}
+	n, err := c.disk.extents(c.work, list, int64(s.off), int64(s.length))
+	if err != nil {
+		return 0, err
+	}
+	be := binary.BigEndian
+	for i, e := range list[:n] {
+		state := uint32(0)
+		if e.Hole {
+			state |= stateHole
+		}
+		if e.Zero {
+			state |= stateZero
+		}
+		be.PutUint32(s.mem[i*descriptorSize:], uint32(e.Len))
+		be.PutUint32(s.mem[i*descriptorSize+4:], state)
+	}
+	return n * descriptorSize, nil
 }
 
 // settle makes a write durable whose client asked for that.
@@ -116,13 +196,37 @@ func (c *conn) stream(s *slot) error {
 		failed = c.settle(c.work, s.header)
 	}
 	c.note(s.header, failed)
-	return c.reply(s.cookie, errno(failed), nil)
+	return c.reply(s.header, errno(failed), nil)
 }
 
-// streamRead sends the reply's header once the first piece was read. If a later one
+// streamRead sends what was read a piece at a time. With structured replies each piece
+// is a chunk, and an error can come at any time.
+func (c *conn) streamRead(s *slot) error {
+	if !c.terms.structured {
+		return c.streamSimple(s)
+	}
+	for done := uint32(0); ; {
+		p := s.mem[:min(s.length-done, largeSlot)]
+		off := s.off + uint64(done)
+		if err := c.disk.readAt(c.work, p, int64(off)); err != nil {
+			c.note(s.header, err)
+			return c.reply(s.header, errno(err), nil)
+		}
+		if done += uint32(len(p)); done == s.length {
+			last := s.header
+			last.off = off
+			return c.reply(last, 0, p)
+		}
+		if err := c.chunk(s.header, off, p); err != nil {
+			return err
+		}
+	}
+}
+
+// streamSimple sends the reply's header once the first piece was read. If a later one
 // can't be, the client can be told only by disconnecting it (proto.md, "Simple reply
 // message").
-func (c *conn) streamRead(s *slot) error {
+func (c *conn) streamSimple(s *slot) error {
 	for done := uint32(0); done < s.length; {
 		p := s.mem[:min(s.length-done, largeSlot)]
 		err := c.disk.readAt(c.work, p, int64(s.off)+int64(done))
@@ -130,12 +234,13 @@ func (c *conn) streamRead(s *slot) error {
 		case err == nil && done == 0:
 			c.out.Lock()
 			defer c.out.Unlock()
-			err = c.replyLocked(s.cookie, 0, p)
+			encodeReply(c.header[:], s.cookie, 0)
+			err = c.writeLocked(replyHeaderSize, p)
 		case err == nil:
 			_, err = c.sock.Write(p)
 		case done == 0:
 			c.note(s.header, err)
-			return c.reply(s.cookie, errno(err), nil)
+			return c.reply(s.header, errno(err), nil)
 		}
 		if err != nil {
 			return fmt.Errorf("a read of %d bytes failed after %d were sent: %w", s.length, done, err)
@@ -147,7 +252,7 @@ func (c *conn) streamRead(s *slot) error {
 
 // note logs a request that the disk refused.
 func (c *conn) note(h header, err error) {
-	if err != nil && c.ctx.Err() == nil {
+	if err != nil && err != errNotFast && c.ctx.Err() == nil {
 		c.server.log().Warn("NBD request failed", "cmd", h.cmd, "offset", h.off, "length", h.length, "err", err)
 	}
 }

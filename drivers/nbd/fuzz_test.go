@@ -20,10 +20,17 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(export + request + "\x01cookies!\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x03abc"))
 	f.Add([]byte(export + request + "\x04cookies!\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x0f\x00"))
 	f.Add([]byte(export + request + "\x06cookies!\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+	structured := hello + "IHAVEOPT\x00\x00\x00\x08\x00\x00\x00\x00" +
+		"IHAVEOPT\x00\x00\x00\x0a\x00\x00\x00\x1b\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0fbase:allocation" +
+		"IHAVEOPT\x00\x00\x00\x07\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00"
+	f.Add([]byte(structured + request + "\x07cookies!\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x0f\x00"))
+	f.Add([]byte(structured + request + "\x00cookies!\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x0f\x00"))
+	f.Add([]byte(structured + request + "\x06cookies!\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x0f\x00"))
 	f.Fuzz(func(t *testing.T, input []byte) {
-		d := newMemDisk(t, 1<<16, 512)
+		d := newSparseDisk(t, 1<<16, 512)
 		r := &running{Server: &Server{Name: "disk", Disk: d}, disk: newAligned(d)}
-		r.latest.Store(&d.info)
+		info := d.Info()
+		r.latest.Store(&info)
 		ours, theirs := net.Pipe()
 		done := make(chan struct{})
 		go func() {

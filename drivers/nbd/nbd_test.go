@@ -24,8 +24,8 @@ func TestNegotiation(t *testing.T) {
 	c := dial(t, addr)
 	c.greet(flagFixedNewstyle)
 
-	c.option(8, nil) // STRUCTURED_REPLY
-	if kind, _ := c.optionReply(8); kind != repErrUnsup {
+	c.option(5, nil) // STARTTLS
+	if kind, _ := c.optionReply(5); kind != repErrUnsup {
 		t.Errorf("unknown option: %#x", kind)
 	}
 	c.option(optList, nil)
@@ -137,6 +137,9 @@ func TestRefusals(t *testing.T) {
 		{"trim past the end", false, cmdTrim, 0, 1, size, nil, errInval},
 		{"unknown command", false, 99, 0, 0, 0, nil, errInval},
 		{"unknown flag", false, cmdRead, 1 << 9, 0, 1, nil, errInval},
+		{"DF without structured replies", false, cmdRead, cmdFlagDF, 0, 1, nil, errInval},
+		{"block status without a context", false, cmdBlockStatus, 0, 0, 512, nil, errInval},
+		{"fast zero not offered", false, cmdWriteZeroes, cmdFlagFastZero, 0, 512, nil, errInval},
 		{"misplaced flag", false, cmdTrim, cmdFlagNoHole, 0, 512, nil, errInval},
 		{"write read-only", true, cmdWrite, 0, 0, 2, []byte("ab"), errPerm},
 		{"trim read-only", true, cmdTrim, 0, 0, 2, nil, errPerm},
@@ -380,12 +383,44 @@ func TestMute(t *testing.T) {
 	mute.Close()
 }
 
+// TestTooManyClients has one client more than are served, which is disconnected after a
+// while.
 func TestTooManyClients(t *testing.T) {
-	addr, _ := serveDisk(t, newMemDisk(t, 4096, 512))
+	testenv.Leaks(t)
+	addr, _ := serveWaiting(t, newMemDisk(t, 4096, 512), time.Millisecond)
 	for range 4 {
 		attach(t, addr)
 	}
 	dial(t, addr).expectClosed()
+}
+
+// TestNextClient has clients come while others leave: there is room for each, though
+// the server may hear of the new one first.
+func TestNextClient(t *testing.T) {
+	testenv.Leaks(t)
+	addr, _ := serveWaiting(t, newMemDisk(t, 4096, 512), time.Hour)
+	clients := make([]*client, 4)
+	for i := range clients {
+		clients[i] = attach(t, addr)
+	}
+	for i := range 100 {
+		clients[i%4].request(cmdDisc, 0, 0, 0, 0, nil)
+		clients[i%4].Close()
+		clients[i%4] = attach(t, addr)
+	}
+	waiting := make([]*client, 4) // as many as are served
+	for i := range waiting {
+		waiting[i] = dial(t, addr)
+	}
+	for i := range clients {
+		clients[i].Close()
+	}
+	for _, c := range waiting {
+		c.greet(flagFixedNewstyle | flagNoZeroes)
+		c.option(optExportName, nil)
+		c.bytes(10)
+		c.read(0, 512)
+	}
 }
 
 func TestListen(t *testing.T) {

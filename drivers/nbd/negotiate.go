@@ -16,31 +16,39 @@ var (
 	errHungUp = errors.New("the client hung up")
 )
 
+// terms are what a client has asked for besides an export.
+type terms struct {
+	structured bool // replies that come in chunks
+	allocation bool // block status, by the context base:allocation
+}
+
 // negotiation is a connection until its client has chosen an export.
 type negotiation struct {
 	sock     net.Conn
 	server   *running
 	noZeroes bool
+	terms    terms
+	metaFor  string // the export that terms.allocation is for
 	data     [maxOptionData]byte
 }
 
 // negotiate carries out the fixed newstyle handshake (proto.md, "Fixed newstyle
 // negotiation"). After nil, the connection is in the transmission phase.
-func negotiate(sock net.Conn, r *running) error {
+func negotiate(sock net.Conn, r *running) (terms, error) {
 	n := &negotiation{sock: sock, server: r}
 	if err := n.greet(); err != nil {
-		return fmt.Errorf("NBD greeting: %w", err)
+		return terms{}, fmt.Errorf("NBD greeting: %w", err)
 	}
 	for range maxOptions {
 		done, err := n.option()
 		if err != nil {
-			return fmt.Errorf("NBD negotiation: %w", err)
+			return terms{}, fmt.Errorf("NBD negotiation: %w", err)
 		}
 		if done {
-			return nil
+			return n.terms, nil
 		}
 	}
-	return fmt.Errorf("NBD negotiation: more than %d options", maxOptions)
+	return terms{}, fmt.Errorf("NBD negotiation: more than %d options", maxOptions)
 }
 
 // greet exchanges magic numbers and flags.
@@ -92,6 +100,10 @@ func (n *negotiation) option() (bool, error) {
 		return false, n.list(data)
 	case optInfo, optGo:
 		return n.info(opt, data)
+	case optStructured:
+		return false, n.structured(data)
+	case optListMeta, optSetMeta:
+		return false, n.meta(opt, data)
 	}
 	return false, n.reply(opt, repErrUnsup, []byte("not supported"))
 }
@@ -112,9 +124,10 @@ func (n *negotiation) exportName(name []byte) error {
 	if !n.knows(name) {
 		return fmt.Errorf("the client wants the export %q; there is %q only", clip(name), n.server.Name)
 	}
+	n.chosen(name)
 	be := binary.BigEndian
 	b := be.AppendUint64(nil, uint64(n.server.info().Size))
-	b = be.AppendUint16(b, n.server.transmissionFlags())
+	b = be.AppendUint16(b, n.server.transmissionFlags(n.terms))
 	if !n.noZeroes {
 		b = append(b, make([]byte, exportNamePadding)...)
 	}
@@ -147,7 +160,7 @@ func (n *negotiation) info(opt uint32, data []byte) (bool, error) {
 	be := binary.BigEndian
 	export := be.AppendUint16(nil, infoExport)
 	export = be.AppendUint64(export, uint64(n.server.info().Size))
-	export = be.AppendUint16(export, n.server.transmissionFlags())
+	export = be.AppendUint16(export, n.server.transmissionFlags(n.terms))
 	block := be.AppendUint16(nil, infoBlockSize)
 	block = be.AppendUint32(block, 1)
 	block = be.AppendUint32(block, n.server.preferredBlock())
@@ -168,6 +181,9 @@ func (n *negotiation) info(opt uint32, data []byte) (bool, error) {
 		if err := n.reply(opt, repInfo, r); err != nil {
 			return false, err
 		}
+	}
+	if opt == optGo {
+		n.chosen(name)
 	}
 	return opt == optGo, n.reply(opt, repAck, nil)
 }
@@ -205,8 +221,11 @@ func (n *negotiation) reply(opt, kind uint32, data []byte) error {
 
 // transmissionFlags says what the export can do. All connections reach one disk, and
 // a flush on one covers the completed writes of all, so there may be several.
-func (r *running) transmissionFlags() uint16 {
+func (r *running) transmissionFlags(t terms) uint16 {
 	flags := uint16(transHasFlags | transCanMultiConn)
+	if t.structured {
+		flags |= transSendDF
+	}
 	if r.info().ReadOnly {
 		return flags | transReadOnly
 	}
@@ -216,6 +235,9 @@ func (r *running) transmissionFlags() uint16 {
 	}
 	if r.info().CanDiscard {
 		flags |= transSendTrim
+	}
+	if r.info().CanZero {
+		flags |= transSendFastZero
 	}
 	return flags
 }

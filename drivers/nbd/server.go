@@ -18,6 +18,10 @@ const DefaultConns = 16
 // told otherwise.
 const DefaultGrace = 10 * time.Second
 
+// admissionTime is how long a client waits for another to leave when there are as many
+// as may be.
+const admissionTime = 5 * time.Second
+
 // handshakeTime is how long a client may take to choose an export.
 const handshakeTime = 30 * time.Second
 
@@ -32,12 +36,15 @@ type Server struct {
 	// Logger is told who came, who went and who broke the protocol; nil for nobody.
 	Logger *slog.Logger
 	// MaxConns bounds the clients at once, each of which may cost some 10 MiB. A client
-	// that leaves counts until the requests that it leaves behind are over. 0 means
+	// that leaves counts until the requests that it leaves behind are over. One too many
+	// waits 5 seconds for another to leave, and is disconnected then. 0 means
 	// DefaultConns.
 	MaxConns int
 	// Grace bounds the wait for requests in flight when the server ends. 0 means
 	// DefaultGrace.
 	Grace time.Duration
+
+	admissionWait time.Duration // of a client too many; 0 means admissionTime
 }
 
 // Serve accepts clients on l until ctx ends, and serves them concurrently. Then it
@@ -50,7 +57,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := checkInfo(info); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	r := &running{Server: s, disk: newAligned(s.Disk), tickets: make(chan struct{}, s.maxConns())}
+	r := &running{Server: s, disk: newAligned(s.Disk), tickets: make(chan struct{}, s.maxConns()), queue: make(chan struct{}, s.maxConns())}
 	r.latest.Store(&info)
 	defer r.disk.close()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -74,17 +81,18 @@ type running struct {
 	latest  atomic.Pointer[Info]
 	disk    *aligned
 	tickets chan struct{} // one for each client at most
+	queue   chan struct{} // one for each that waits for a ticket
 	conns   sync.WaitGroup
 }
 
 // info describes the disk as the latest client found it.
 func (r *running) info() *Info { return r.latest.Load() }
 
-// look finds out how large the disk is now: a client is told once, since NBD has no
-// message for it. Everything else about a disk stays as it was.
+// look finds out how large the disk is now, and what it can do fast: a client is told
+// once, since NBD has no message for it. Everything else about a disk stays as it was.
 func (r *running) look() {
-	now := *r.info()
-	now.Size = r.Disk.Info().Size
+	now, latest := *r.info(), r.Disk.Info()
+	now.Size, now.CanZero, now.CanExtents = latest.Size, latest.CanZero, latest.CanExtents
 	if checkInfo(now) == nil {
 		r.latest.Store(&now)
 	}
@@ -106,18 +114,51 @@ func (r *running) accept(ctx, work context.Context, l net.Listener) error {
 			l.Close()
 			return err
 		}
+		r.admit(ctx, work, sock)
+	}
+}
+
+// admit serves a client if there is room, or soon is: that one has left is noticed
+// a moment after the next has come. As many may wait as may be served.
+func (r *running) admit(ctx, work context.Context, sock net.Conn) {
+	select {
+	case r.tickets <- struct{}{}:
+		r.conns.Go(func() { r.serveAdmitted(ctx, work, sock) })
+		return
+	default:
+	}
+	select {
+	case r.queue <- struct{}{}:
+	default:
+		r.turnAway(sock)
+		return
+	}
+	r.conns.Go(func() {
+		timer := time.NewTimer(r.admission())
+		defer timer.Stop()
 		select {
 		case r.tickets <- struct{}{}:
-		default:
-			r.log().Warn("too many NBD clients; disconnected one", "limit", cap(r.tickets), "client", sock.RemoteAddr())
+			<-r.queue
+			r.serveAdmitted(ctx, work, sock)
+			return
+		case <-timer.C:
+			r.turnAway(sock)
+		case <-ctx.Done():
 			sock.Close()
-			continue
 		}
-		r.conns.Go(func() {
-			defer func() { <-r.tickets }()
-			r.serve(ctx, work, sock)
-		})
-	}
+		<-r.queue
+	})
+}
+
+// serveAdmitted serves a client that has a ticket.
+func (r *running) serveAdmitted(ctx, work context.Context, sock net.Conn) {
+	defer func() { <-r.tickets }()
+	r.serve(ctx, work, sock)
+}
+
+func (r *running) turnAway(sock net.Conn) {
+	r.log().Warn("too many NBD clients; disconnected one", "limit", cap(r.tickets), "client", sock.RemoteAddr())
+	sock.Close()
 }
 
 // serve negotiates with one client and serves it, until it leaves or ctx ends.
@@ -136,14 +177,14 @@ func (r *running) serve(ctx, work context.Context, sock net.Conn) {
 		return
 	}
 	r.look()
-	err := negotiate(sock, r)
+	agreed, err := negotiate(sock, r)
 	if err == nil {
 		sock.SetDeadline(time.Time{})
 		if ctx.Err() != nil { // the line above may have undone what stop did
 			return
 		}
 		log.Debug("NBD client attached")
-		err = newConn(work, r, sock).run(ctx)
+		err = newConn(work, r, sock, agreed).run(ctx)
 	}
 	switch {
 	case err == nil || errors.Is(err, errLeft) || errors.Is(err, errHungUp) || ctx.Err() != nil:
@@ -167,6 +208,13 @@ func (s *Server) maxConns() int {
 	return s.MaxConns
 }
 
+func (s *Server) admission() time.Duration {
+	if s.admissionWait <= 0 {
+		return admissionTime
+	}
+	return s.admissionWait
+}
+
 func (s *Server) grace() time.Duration {
 	if s.Grace <= 0 {
 		return DefaultGrace
@@ -187,7 +235,7 @@ func checkInfo(info Info) error {
 	switch {
 	case sector < 1 || sector&(sector-1) != 0 || sector > pieceSize:
 		return fmt.Errorf("the disk's sector size %d is not a power of two up to %d", sector, pieceSize)
-	case info.Size < 0 || info.Size%sector != 0:
+	case info.Size < 0 || info.Size%sector != 0 && !info.ReadOnly:
 		return fmt.Errorf("the disk's size %d is not a multiple of its sector size %d", info.Size, sector)
 	}
 	return nil

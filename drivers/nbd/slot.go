@@ -20,6 +20,8 @@ type slot struct {
 	size int        // bytes of memory it has
 	mem  []byte     // nil until it is first needed
 	free func()     // gives mem back
+
+	extents []Extent // nil until first needed
 }
 
 // slots are all slots of one connection, by size.

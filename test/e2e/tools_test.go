@@ -17,7 +17,7 @@ var packages = map[string]string{
 	"nbdinfo": "libnbd-bin", "nbdcopy": "libnbd-bin", "nbdfuse": "libnbd-bin",
 	"qemu-img": "qemu-utils", "qemu-io": "qemu-utils",
 	"fio": "fio", "mkfs.ext4": "e2fsprogs", "e2fsck": "e2fsprogs", "debugfs": "e2fsprogs",
-	"xenstore-ls": "xenstore-utils", "fusermount3": "fuse3",
+	"xenstore-ls": "xenstore-utils", "fusermount3": "fuse3", "fallocate": "util-linux",
 }
 
 // commandTime bounds every program that a test runs.
