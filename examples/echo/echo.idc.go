@@ -423,9 +423,9 @@ func (f *Front) encodeFill(t *idc.Txn) {
 	putSegmentPages(t, b[12:16], segs)
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -526,9 +526,12 @@ func (s *server) serveEcho(r *idc.Request) {
 	id = binary.LittleEndian.Uint32(b[4:])
 	status := idc.Malformed
 	var result [64]uint8
-	var err error
-	result, err = s.back.Echo(r.Context(), req)
-	status = idc.CodeOf(err)
+	status = idc.Failed // unless the driver says otherwise
+	if r.Serve("echo") {
+		var err error
+		result, err = s.back.Echo(r.Context(), req)
+		status = idc.CodeOf(r.Done(err))
+	}
 	b = r.Respond(72)
 	_ = b[71]
 	binary.LittleEndian.PutUint32(b[0:], id)
@@ -549,9 +552,12 @@ func (s *server) serveSum(r *idc.Request) {
 	var result uint64
 	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			var err error
-			result, err = s.back.Sum(r.Context(), req, data)
-			status = idc.CodeOf(err)
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("sum") {
+				var err error
+				result, err = s.back.Sum(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
 		}
 	}
 	b = r.Respond(16)
@@ -574,9 +580,12 @@ func (s *server) serveSumAs(r *idc.Request) {
 	var result uint64
 	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			var err error
-			result, err = s.back.Sum(r.Context(), req, data)
-			status = idc.CodeOf(err)
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("sum") {
+				var err error
+				result, err = s.back.Sum(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
 		}
 	}
 	b = r.Respond(16)
@@ -599,8 +608,11 @@ func (s *server) serveFill(r *idc.Request) {
 	status := idc.Malformed
 	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Fill(r.Context(), req, data))
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("fill") {
+				status = idc.CodeOf(r.Done(s.back.Fill(r.Context(), req, data)))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}
@@ -624,8 +636,11 @@ func (s *server) serveFillAs(r *idc.Request) {
 	status := idc.Malformed
 	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Fill(r.Context(), req, data))
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("fill") {
+				status = idc.CodeOf(r.Done(s.back.Fill(r.Context(), req, data)))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}

@@ -130,7 +130,7 @@ func (f *Front) GetAsync(ctx context.Context, key string, done func([]byte, erro
 
 func (f *Front) beginGet(ctx context.Context, key string) (*idc.Txn, error) {
 	if len(key) > 64 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("key", 64, "bytes")
 	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
@@ -214,10 +214,10 @@ func (f *Front) PutAsync(ctx context.Context, key string, value []byte, done fun
 
 func (f *Front) beginPut(ctx context.Context, key string, value []byte) (*idc.Txn, error) {
 	if len(key) > 64 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("key", 64, "bytes")
 	}
 	if len(value) > 256 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("value", 256, "bytes")
 	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
@@ -265,9 +265,9 @@ func (f *Front) encodePut(t *idc.Txn) {
 	binary.LittleEndian.PutUint16(b[74:], uint16(min(len(s.value), 256)))
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -359,11 +359,15 @@ func (s *server) serveGet(r *idc.Request) {
 	status := idc.Malformed
 	var result []byte
 	if ok {
-		var err error
-		result, err = s.back.Get(r.Context(), req)
-		status = idc.CodeOf(err)
-		if len(result) > 256 {
-			status = idc.Failed // the driver's mistake
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("get") {
+			var err error
+			result, err = s.back.Get(r.Context(), req)
+			status = idc.CodeOf(r.Done(err))
+			if len(result) > 256 {
+				status = idc.Failed // the driver's mistake
+				r.Done(idc.ErrBadResult)
+			}
 		}
 	}
 	b = r.Respond(264)
@@ -393,7 +397,10 @@ func (s *server) servePut(r *idc.Request) {
 	id = binary.LittleEndian.Uint32(b[4:])
 	status := idc.Malformed
 	if ok {
-		status = idc.CodeOf(s.back.Put(r.Context(), req))
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("put") {
+			status = idc.CodeOf(r.Done(s.back.Put(r.Context(), req)))
+		}
 	}
 	b = r.Respond(8)
 	_ = b[7]

@@ -52,6 +52,8 @@ func (s *driver) Get(_ context.Context, req kv.GetRequest) ([]byte, error) {
 	switch {
 	case req.Key == "fail":
 		return nil, errors.New("a secret of the back end")
+	case req.Key == "panic":
+		panic("a mistake of the back end")
 	case req.Key == "long":
 		return make([]byte, 257), nil
 	case !ok:
@@ -102,6 +104,7 @@ func TestErrors(t *testing.T) {
 	}{
 		"a code of the protocol's":  {"nothing", errMissing},
 		"an error without code":     {"fail", idc.Failed},
+		"a panic":                   {"panic", idc.Failed},
 		"a result that doesn't fit": {"long", idc.Failed},
 		"a key that doesn't fit":    {strings.Repeat("k", 65), idc.ErrTooLong},
 	} {
@@ -109,7 +112,8 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if err := f.Put(t.Context(), "k", make([]byte, 257)); !errors.Is(err, idc.ErrTooLong) {
+	err := f.Put(t.Context(), "k", make([]byte, 257))
+	if !errors.Is(err, idc.ErrTooLong) || err.Error() != "value is longer than 256 bytes, the most that its protocol allows" {
 		t.Errorf("a value that doesn't fit: %v", err)
 	}
 }

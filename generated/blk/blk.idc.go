@@ -1106,9 +1106,9 @@ func ragged(n int, piece int) error {
 	return fmt.Errorf("blk: %d bytes of bulk data: the length must be a multiple of %d", n, piece)
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 type Back interface {
 	// Read reads sectors, from `sector_number` on, into data.
@@ -1290,8 +1290,14 @@ func (s *server) serveRead(r *idc.Request) {
 	status := StatusError
 	if n > 0 && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil {
-			status = s.back.Read(r.Context(), req, data)
-			if data.Deliver() != nil {
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("read") {
+				status = s.back.Read(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = StatusError // the front end can't have it
 			}
 		}
@@ -1323,8 +1329,14 @@ func (s *server) serveReadAs(r *idc.Request) {
 	status := StatusError
 	if n > 0 && n <= int(min(s.keys.Load().FeatureMaxIndirectSegments, 256)) && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil {
-			status = s.back.Read(r.Context(), req, data)
-			if data.Deliver() != nil {
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("read") {
+				status = s.back.Read(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = StatusError // the front end can't have it
 			}
 		}
@@ -1357,7 +1369,13 @@ func (s *server) serveWrite(r *idc.Request) {
 	status := StatusError
 	if n > 0 && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil {
-			status = s.back.Write(r.Context(), req, data)
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("write") {
+				status = s.back.Write(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
 		}
 	}
 	b = r.Respond(sizeOfResponse[abi])
@@ -1387,7 +1405,13 @@ func (s *server) serveWriteAs(r *idc.Request) {
 	status := StatusError
 	if n > 0 && n <= int(min(s.keys.Load().FeatureMaxIndirectSegments, 256)) && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil {
-			status = s.back.Write(r.Context(), req, data)
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("write") {
+				status = s.back.Write(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
 		}
 	}
 	b = r.Respond(sizeOfResponse[abi])
@@ -1422,7 +1446,13 @@ func (s *server) serveWriteBarrier(r *idc.Request) {
 		status = StatusEopnotsupp
 	case takeSegments(r, list, n):
 		if data, err := r.Map(idc.In); err == nil {
-			status = s.back.WriteBarrier(r.Context(), req, data)
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("write_barrier") {
+				status = s.back.WriteBarrier(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
 		}
 	}
 	b = r.Respond(sizeOfResponse[abi])
@@ -1450,7 +1480,13 @@ func (s *server) serveFlush(r *idc.Request) {
 	case !s.keys.Load().FeatureFlushCache:
 		status = StatusEopnotsupp
 	default:
-		status = s.back.Flush(r.Context(), req)
+		status = StatusError // unless the driver says otherwise
+		if r.Serve("flush") {
+			status = s.back.Flush(r.Context(), req)
+			if status != StatusOkay {
+				r.Refuse(status)
+			}
+		}
 	}
 	// And then Write, if segments came with it.
 	if status == StatusOkay {
@@ -1468,7 +1504,13 @@ func (s *server) serveFlush(r *idc.Request) {
 			status = StatusError
 			if n > 0 && takeSegments(r, list, n) {
 				if data, err := r.Map(idc.In); err == nil {
-					status = s.back.Write(r.Context(), req, data)
+					status = StatusError // unless the driver says otherwise
+					if r.Serve("write") {
+						status = s.back.Write(r.Context(), req, data)
+						if status != StatusOkay {
+							r.Refuse(status)
+						}
+					}
 				}
 			}
 		}
@@ -1505,7 +1547,13 @@ func (s *server) serveDiscard(r *idc.Request) {
 	case !s.keys.Load().FeatureDiscard:
 		status = StatusEopnotsupp
 	case ok:
-		status = s.back.Discard(r.Context(), req)
+		status = StatusError // unless the driver says otherwise
+		if r.Serve("discard") {
+			status = s.back.Discard(r.Context(), req)
+			if status != StatusOkay {
+				r.Refuse(status)
+			}
+		}
 	}
 	b = r.Respond(sizeOfResponse[abi])
 	_ = b[11]

@@ -26,6 +26,8 @@ type (
 	Request = transport.Request
 	// Bulk is the bulk data of a Request.
 	Bulk = transport.Bulk
+	// Served tells how the service of a request ended; see Observe.
+	Served = transport.Served
 	// Segment is a part of a granted page.
 	Segment = transport.Segment
 	// Direction says which way bulk data travels.
@@ -53,8 +55,12 @@ var (
 	ErrTooLong      = transport.ErrTooLong
 	ErrStillLent    = transport.ErrStillLent
 	ErrWouldBlock   = transport.ErrWouldBlock
+	ErrBadResult    = transport.ErrBadResult
 	ErrPeerGone     = platform.ErrPeerGone
 )
+
+// TooLong is the error of an argument that doesn't fit; generated code uses it.
+func TooLong(what string, limit int, unit string) error { return transport.TooLong(what, limit, unit) }
 
 // Ended tells when a transaction that its caller left is over; see transport.Ended.
 func Ended(err error) <-chan struct{} { return transport.Ended(err) }

@@ -229,6 +229,7 @@ func (e *backEnd) serve(abi int, size slots) {
 			Ring: back, Channel: k.channel, Mapper: k.data, Copier: e.copier(k.data), Peer: e.at.peer,
 			Wire: p.ABIs[abi].Wire, Fill: size.fill, ABI: abi, MaxSegments: p.MaxSegments, ListBytes: list,
 			Workers: o.workers, Spin: o.spin, Handle: e.s.spec.Handle, Failed: report,
+			Contain: !o.die, Report: e.s.reports.served, Observe: o.observe != nil,
 		})
 	}
 }

@@ -8,8 +8,9 @@ import "sync"
 type callbacks struct {
 	mu      sync.Mutex
 	queue   []func()
-	left    int  // in the queue or at work
-	running bool // there is a goroutine for the queue
+	left    int               // in the queue or at work
+	running bool              // there is a goroutine for the queue
+	guard   func(call func()) // calls what the user wants called
 }
 
 // call has f called after those that are still running, if there are any. It waits for f's
@@ -41,7 +42,7 @@ func (c *callbacks) post(f func(), done chan<- struct{}) (behind bool) {
 	defer c.mu.Unlock()
 	c.left++
 	c.queue = append(c.queue, func() {
-		f()
+		c.guard(f)
 		c.mu.Lock()
 		c.left--
 		c.mu.Unlock()

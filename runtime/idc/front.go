@@ -60,6 +60,7 @@ type Front struct {
 	closed    atomic.Bool   // by the user
 	callbacks callbacks
 	trust     trust // of the life's goroutine
+	reports   *reports
 
 	mu     sync.Mutex
 	up     chan struct{} // closed while connected
@@ -78,12 +79,14 @@ func NewFront(d platform.Domain, name string, spec FrontSpec, opts ...Option) *F
 	f := &Front{
 		hub: hubOf(d), name: name, spec: spec, opt: o, abi: p.abi(o.abi),
 		log:     o.log.With("protocol", p.Name, "name", name, "end", "front"),
+		reports: newReports(&o, "protocol", p.Name, "name", name, "end", "front"),
 		up:      make(chan struct{}),
 		stopped: make(chan struct{}), ended: make(chan struct{}),
 		reason: errors.New("no back end has appeared yet"),
 		sets:   map[peer]*grant.Set{},
 	}
 	f.trust = trust{allowed: o.servers, any: o.anyServer}
+	f.callbacks.guard = func(call func()) { f.reports.contain("of the connection", call) }
 	f.makeQueues()
 	ctx, cancel := context.WithCancel(context.Background())
 	f.stop, f.stopping = cancel, ctx.Done()
@@ -104,11 +107,20 @@ func (f *Front) makeQueues() {
 			Base: i * depth, Depth: depth, SlotSize: p.slotSize(),
 			MaxSegments: p.MaxSegments, SegmentSize: p.SegmentSize,
 			Direct: p.Direct, Alignment: p.Alignment,
-			Spin: f.opt.spin, Polled: f.opt.polled,
+			Spin: f.opt.spin, Polled: f.opt.polled, Panicked: f.panicked(),
 		})
 		f.queues = append(f.queues, q)
 		go q.Pump()
 	}
+}
+
+// panicked is what hears of panics in what is called when a transaction has ended; nil
+// if nobody does.
+func (f *Front) panicked() func(any, []byte) {
+	if f.opt.die {
+		return nil
+	}
+	return func(v any, stack []byte) { f.reports.callback("of an asynchronous call", v, stack) }
 }
 
 // order is the ring order that both this end and limit allow.

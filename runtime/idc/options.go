@@ -23,6 +23,7 @@ type options struct {
 	abi     string
 	most    int // segments of a request; 0 is as many as there may be
 	log     *slog.Logger
+	logs    bool // the user has set log
 
 	servers   []uint32 // who may serve; nil: see AnyServer
 	anyServer bool
@@ -36,10 +37,12 @@ type options struct {
 	onConnect    func()
 	onDisconnect func(error)
 	onChange     func()
+	observe      func(Served)
+	die          bool // at a panic of the user's
 }
 
 func newOptions(opts []Option) options {
-	o := options{workers: 1, queues: 1, fronts: 4096, log: slog.New(slog.DiscardHandler)}
+	o := options{workers: defaultWorkers, queues: 1, fronts: 4096, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -47,9 +50,15 @@ func newOptions(opts []Option) options {
 	return o
 }
 
-// Workers lets a back end serve up to n requests of a queue at once. The default is
-// one: requests are served in order, without changing goroutine.
+// Workers lets a back end serve up to n requests of a queue at once. The default is 16.
+// A worker is started when it is first needed: while handlers are quick, one serves all.
+// With several, requests aren't served in the order in which they came; with one they
+// are, and a handler that hangs holds up all that come after it.
 func Workers(n int) Option { return func(o *options) { o.workers = max(n, 1) } }
+
+// defaultWorkers is half of the requests that Xen's block protocol has under way on a ring
+// of one page: so some may hang, and others still go on.
+const defaultWorkers = 16
 
 // Queues asks for n rings where the protocol has several. A front end gets at most
 // what the back end offers. The default is one.
@@ -103,8 +112,21 @@ func MaxSegments(n int) Option { return func(o *options) { o.most = max(n, 1) } 
 // a typed option.
 func Publish(f func(w *KeyWriter)) Option { return func(o *options) { o.publish = f } }
 
-// Logger sets where an endpoint reports what it does. The default is nowhere.
-func Logger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+// Logger sets where an endpoint reports what it does, and why requests fail. The default
+// is nowhere, but for panics.
+func Logger(l *slog.Logger) Option { return func(o *options) { o.log, o.logs = l, true } }
+
+// Observe has f called after each request that a back end has served: who asked for what,
+// how long that took, and why it failed, if it did. f runs on the goroutine that served the
+// request, before its answer goes out, so it must be quick; it may be called by several
+// at once. Without this option nothing is measured, and failures are logged only.
+func Observe(f func(Served)) Option { return func(o *options) { o.observe = f } }
+
+// DieOnPanic has a panic of the user's code end the process, as Go does without us. The
+// default contains it: the request of a handler that panics fails, and its front end goes
+// on, as do all others; the panic and its stack are logged, with slog.Default if there is
+// no Logger, and counted.
+func DieOnPanic() Option { return func(o *options) { o.die = true } }
 
 // OnConnect has f called after each connect of a front end. Calls of OnConnect,
 // OnDisconnect and OnChange never overlap, and the endpoint waits for each, so f must not

@@ -44,6 +44,8 @@ type Service struct {
 	opt  options
 	log  *slog.Logger
 
+	reports *reports
+
 	stop    context.CancelFunc
 	stopped chan struct{}
 	left    int           // rings with handlers that haven't returned; valid once stopped
@@ -62,6 +64,7 @@ func NewService(d platform.Domain, name string, spec BackSpec, opts ...Option) *
 	s := &Service{
 		hub: hubOf(d), name: name, spec: spec, opt: o,
 		log:     o.log.With("protocol", spec.Protocol.Name, "name", name, "end", "back"),
+		reports: newReports(&o, "protocol", spec.Protocol.Name, "name", name, "end", "back"),
 		stopped: make(chan struct{}), up: make(chan struct{}), changed: make(chan struct{}, 1),
 		fault: errors.New("not announced yet"),
 	}

@@ -33,48 +33,67 @@ type BackConfig struct {
 	Spin        time.Duration  // how long to poll before sleeping
 	Handle      func(*Request) // serves one request; runs on any worker
 	Failed      func(error)    // called at most once when the link can't go on; must not block
+
+	// Contain has a panic in Handle cost its request, not the process.
+	Contain bool
+	// Report, if set, is told of requests that fail, and of all if Observe. It is called
+	// on the worker, under no lock.
+	Report  func(Served)
+	Observe bool
 }
 
 // BackQueue serves one ring. Its workers take turns: one leads, which means that it
 // looks after the ring; a leader that took a request serves it itself, and another
-// worker leads on if there is more to do, if handlers are slow and more is likely to
-// come ([company]), or if this one turns out to be slow ([vigil]). So a single request changes no goroutine, and a burst is served in
-// parallel:
+// worker leads on where that pays, or if this one turns out to be slow (see handover.go).
+// So a single request changes no goroutine, and slow ones are served in parallel. Workers
+// are started when they are first needed.
 //
 //	        ┌── ring empty: spin, arm, sleep ◄─┐
 //	leader ─┤                                   │
-//	        └── take ─► (wake a follower if more is pending) ─► serve ─► respond ─► leader or follower
+//	        └── take ─► (call another to lead) ─► serve ─► respond ─► leader or follower
 type BackQueue struct {
 	cfg      BackConfig
 	ctx      context.Context
 	end      context.CancelFunc
 	patience *patience
+	running  sync.WaitGroup
+	report   sync.Once
 
 	mu      sync.Mutex
-	idle    *sync.Cond
-	parked  int           // followers
-	serving int           // requests that were taken and aren't answered
-	leading bool          // somebody waits for requests
-	called  instant       // when a follower was woken that hasn't come yet
-	wake    time.Duration // what that costs, on average
 	stopped bool
-	vigil   vigil
-	company company
-	running sync.WaitGroup
-	report  sync.Once
+	idle    *sync.Cond // of followers
+	started int        // workers
+	parked  int        // of them, followers that wait on idle
+	leading bool       // somebody waits for requests
+	serving int        // requests that were taken and aren't answered
+
+	unpublished int // answers on the ring that the front end can't see yet
+
+	service  time.Duration // what a request takes, on average
+	called   instant       // when a follower was woken that hasn't come yet
+	wake     time.Duration // what that costs, on average
+	watchdog watchdog
+	company  company
 }
 
-// NewBackQueue starts the workers.
+// NewBackQueue starts to serve.
 func NewBackQueue(cfg BackConfig) *BackQueue {
+	cfg.Workers = max(cfg.Workers, 1)
 	q := &BackQueue{cfg: cfg, patience: newPatience(cfg.Spin)}
 	q.ctx, q.end = context.WithCancel(context.Background())
 	q.idle = sync.NewCond(&q.mu)
-	q.vigil.timer = time.AfterFunc(time.Hour, q.look)
-	q.vigil.timer.Stop()
-	for range max(cfg.Workers, 1) {
-		q.running.Go(newWorker(q).run)
-	}
+	q.watchdog.timer = time.AfterFunc(time.Hour, q.look)
+	q.watchdog.timer.Stop()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.startLocked()
 	return q
+}
+
+// startLocked starts a worker.
+func (q *BackQueue) startLocked() {
+	q.started++
+	q.running.Go((&worker{q: q, r: newRequest(q)}).run)
 }
 
 // Stop takes no further request, waits until those that were taken are answered,
@@ -85,7 +104,7 @@ func (q *BackQueue) Stop(abort bool) {
 	}
 	q.mu.Lock()
 	q.stopped = true
-	q.vigil.timer.Stop()
+	q.watchdog.timer.Stop()
 	q.idle.Broadcast()
 	q.mu.Unlock()
 	q.cfg.Channel.Wake()
@@ -105,9 +124,9 @@ func (q *BackQueue) fail(err error) {
 	}
 }
 
-// promote lets a follower lead, if nobody does.
+// promote lets another worker lead, if nobody does.
 func (q *BackQueue) promote() {
 	q.mu.Lock()
-	q.wakeFollower()
+	q.callFollowerLocked()
 	q.mu.Unlock()
 }

@@ -24,6 +24,27 @@ var (
 	ErrWouldBlock = errors.New("no free slot")
 )
 
+// lengthError says which argument was too long.
+type lengthError struct {
+	what  string
+	limit int
+	unit  string
+}
+
+// TooLong is the error of an argument that doesn't fit into a request, which is an
+// ErrTooLong: what it is, and how many there may be of which unit, if that is known.
+func TooLong(what string, limit int, unit string) error { return &lengthError{what, limit, unit} }
+
+func (e *lengthError) Error() string {
+	if e.limit == 0 {
+		return e.what + " is longer than its protocol allows"
+	}
+	return fmt.Sprintf("%s is longer than %d %s, the most that its protocol allows", e.what, e.limit, e.unit)
+}
+
+// Is reports that every lengthError is an ErrTooLong.
+func (e *lengthError) Is(target error) bool { return target == ErrTooLong }
+
 // unfinished is the error of a call that its caller left while the peer had it.
 type unfinished struct {
 	cause error

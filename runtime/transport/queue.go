@@ -20,6 +20,10 @@ type Config struct {
 	Alignment   int           // of a segment within its page, bytes
 	Spin        time.Duration // how long a waiter polls before it sleeps
 	Polled      bool          // never sleep and never ask for events
+
+	// Panicked, if set, is told of panics of what Start is given to call, which then end
+	// there.
+	Panicked func(v any, stack []byte)
 }
 
 // Queue is the front end's side of one ring, across connections. Its methods may

@@ -30,6 +30,10 @@ type Request struct {
 
 	orphan bool // our domain has ended
 
+	transaction string // that is served, once the stub has said so
+	err         error  // why it failed
+	panicked    bool   // its handler has
+
 	listRef  [1]platform.GrantRef
 	listPage [1]shm.Memory
 	list     []byte

@@ -6,176 +6,184 @@ import (
 	"github.com/xenidc/idc/runtime/platform"
 )
 
-// slowAfter is the least average time of service from which on a worker that takes a
-// request lets another lead at once, rather than only when more requests wait, if
-// experience says that more will come ([company]). Where waking a goroutine costs more, as
-// under a hypervisor whose virtual CPUs have to share, it is twice that, as measured; but
-// see mostWake.
-const slowAfter = 20 * time.Microsecond
-
-// mostWake bounds what one wake-up is taken to cost: it may have been an accident.
-const mostWake = 500 * time.Microsecond
-
-// batch is how many answers a lone worker publishes at once while more requests
-// wait. Each publication costs a fence and moves a cache line between CPUs.
+// batch is how many answers a worker publishes at once while more requests wait and no
+// other worker is awake. Each publication costs a fence and moves a cache line between
+// CPUs.
 const batch = 4
 
 // measured is how many requests there are to one whose service is timed, since a look
 // at a clock isn't free.
 const measured = 8
 
+// prompt is the average time of service from which on answers aren't held back for company.
+const prompt = 5 * time.Microsecond
+
 // worker is one goroutine of a BackQueue with its own Request.
 type worker struct {
-	q       *BackQueue
-	r       *Request
-	alone   bool
-	average time.Duration
-	served  uint
-	handed  bool   // another was called to lead when the present request was taken
-	before  uint64 // requests taken by then
-}
+	q      *BackQueue
+	r      *Request
+	served uint
+	took   time.Duration // of the last request that was timed, 0 if it wasn't
+	handed bool          // another was called to lead when the present request was taken
+	before uint64        // requests taken by then
 
-func newWorker(q *BackQueue) *worker {
-	return &worker{q: q, r: newRequest(q), alone: q.cfg.Workers <= 1}
+	inHandler bool
 }
 
 // run serves until the queue stops. The queue's lock is held except while sleeping
 // and serving.
 func (w *worker) run() {
 	q := w.q
-	unpublished := 0
+	defer w.lost()
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	for w.next(unpublished > 0) {
-		if unpublished > 0 && !w.more() {
-			w.publish()
-			unpublished = 0
-			continue
-		}
-		if !w.take(unpublished > 0) {
+	for w.nextLocked() {
+		if !w.takeLocked() {
 			continue
 		}
 		q.mu.Unlock()
-		w.serve()
+		ok := w.serve()
 		q.mu.Lock()
-		w.learn()
-		if w.r.orphan {
-			q.fail(platform.ErrClosed)
+		w.learnLocked()
+		if !ok || w.r.orphan {
 			break
 		}
-		q.cfg.Ring.Put(w.r.rsp[:w.r.size])
-		if q.cfg.Fill {
-			q.cfg.Ring.ZeroRest(w.r.size)
-		}
-		if unpublished++; !w.alone || unpublished >= batch {
-			w.publish()
-			unpublished = 0
+		q.answerLocked(w.r)
+		if q.unpublished >= batch || q.service > prompt || q.serving > 0 || q.leading || w.waiting() == 0 {
+			q.publishLocked()
 		}
 	}
-	if unpublished > 0 {
-		w.publish()
+	if w.r.orphan {
+		q.fail(platform.ErrClosed)
 	}
+	q.publishLocked()
+	q.mu.Unlock()
 }
 
-// next waits for something to do. It is false when the queue stops. With answers to
-// publish there always is.
-func (w *worker) next(busy bool) bool {
+// lost is called when the goroutine ends. If that was in a handler, by runtime.Goexit or by a
+// panic that isn't contained, the request has no answer, and nor has the connection.
+func (w *worker) lost() {
+	if !w.inHandler {
+		return
+	}
+	w.r.reset()
+	w.q.mu.Lock()
+	defer w.q.mu.Unlock()
+	w.q.serving--
+	w.q.fail(errNoAnswer)
+}
+
+// nextLocked waits for something to do. It is false when the queue stops.
+func (w *worker) nextLocked() bool {
 	q := w.q
-	for !q.stopped && !busy && !w.more() {
-		if q.leading {
+	for !q.stopped && w.waiting() == 0 {
+		switch {
+		case q.unpublished > 0:
+			q.publishLocked()
+		case q.leading:
 			q.parked++
 			q.idle.Wait()
 			q.parked--
-			q.awoken()
-			continue
+			q.awokenLocked()
+		default:
+			w.lead()
 		}
-		w.lead()
 	}
 	return !q.stopped
 }
 
-// more reports whether a request waits.
-func (w *worker) more() bool {
+// waiting is how many requests wait.
+func (w *worker) waiting() int {
 	n, err := w.q.cfg.Ring.Requests()
 	if err != nil {
 		w.q.fail(&ProtocolError{Field: "request producer", Err: err})
-		return false
+		return 0
 	}
-	return n > 0
+	return n
 }
 
-// take copies the next request out of the ring, once. held says that answers wait for
-// this one's to be published.
-func (w *worker) take(held bool) bool {
+// takeLocked copies the next request out of the ring, once.
+func (w *worker) takeLocked() bool {
 	q := w.q
-	if q.stopped || !w.more() {
+	n := w.waiting()
+	if q.stopped || n == 0 {
 		return false
 	}
 	q.cfg.Ring.Take(w.r.slot)
 	if q.serving++; q.serving > 1 {
 		q.company.came()
 	}
-	lonely := q.parked > 0 && !q.leading
-	q.vigil.took(lonely, held)
-	if w.handed = lonely && (w.more() || w.slow() && q.company.expected()); w.handed {
-		w.before = q.vigil.taken
-		if w.before%measured == 0 {
+	alone := q.canCallLocked()
+	q.watchdog.took(alone || q.unpublished > 0)
+	if w.handed = alone && q.worthLocked(n-1); w.handed {
+		w.before = q.watchdog.taken
+		if q.parked > 0 && w.before%measured == 0 {
 			q.called = now()
 		}
-		q.idle.Signal()
+		q.callFollowerLocked()
 	}
 	return true
 }
 
-// slow reports whether requests mostly take so long that another worker should lead
-// meanwhile.
-func (w *worker) slow() bool { return w.average > max(slowAfter, 2*w.q.wake) }
-
-// learn notes whether other requests have come while one was served. Those that were
-// taken already have been noted by who took them.
-func (w *worker) learn() {
+// learnLocked notes how long the request took, and whether others have come meanwhile.
+// Those that were taken already have been noted by who took them.
+func (w *worker) learnLocked() {
 	q := w.q
 	q.serving--
+	if w.took > 0 {
+		q.service += (w.took - q.service) / 2
+	}
 	switch {
-	case w.alone:
-	case w.handed && q.vigil.taken == w.before:
+	case w.handed && q.watchdog.taken == w.before:
 		q.company.missed()
-	case w.more():
+	case w.waiting() > 0:
 		q.company.came()
 	}
 }
 
-// awoken measures what it took to wake the worker that calls it, if one was called.
-func (q *BackQueue) awoken() {
-	if q.called == 0 {
-		return
+// serve runs the handler, and times one in measured. It is false if there is no answer.
+func (w *worker) serve() (ok bool) {
+	var start instant
+	timed := w.served%measured == 0
+	if timed {
+		start = now()
 	}
-	q.wake += (min(now()-q.called, mostWake) - q.wake) / 8
-	q.called = 0
-}
-
-// serve runs the handler, and measures one in measured.
-func (w *worker) serve() {
+	w.inHandler = true
+	ok = w.q.handle(w.r)
+	w.inHandler = false
 	w.served++
-	if w.alone || w.served%measured != 0 {
-		w.q.cfg.Handle(w.r)
-		w.r.reset()
-		return
+	if w.took = 0; timed {
+		w.took = now() - start
 	}
-	start := now()
-	w.q.cfg.Handle(w.r)
-	w.r.reset()
-	w.average += (now() - start - w.average) / 2
+	return ok
 }
 
-// publish makes answers visible and notifies the front end if it asked for that.
-func (w *worker) publish() {
-	q := w.q
-	if q.cfg.Ring.Push() {
+// answerLocked puts a response on the ring.
+func (q *BackQueue) answerLocked(r *Request) {
+	q.cfg.Ring.Put(r.rsp[:r.size])
+	if q.cfg.Fill {
+		q.cfg.Ring.ZeroRest(r.size)
+	}
+	q.unpublished++
+}
+
+// publishLocked makes answers visible and notifies the front end if it asked for that;
+// the lock isn't held meanwhile.
+func (q *BackQueue) publishLocked() {
+	if q.pushLocked() {
 		q.mu.Unlock()
 		q.cfg.Channel.Notify()
 		q.mu.Lock()
 	}
+}
+
+// pushLocked makes answers visible. It reports whether the front end wants to be
+// notified.
+func (q *BackQueue) pushLocked() (notify bool) {
+	if q.unpublished == 0 {
+		return false
+	}
+	q.unpublished = 0
+	return q.cfg.Ring.Push()
 }
 
 // lead waits for a request: spins, then arms the notification, looks once more and
@@ -184,13 +192,13 @@ func (w *worker) lead() {
 	q := w.q
 	q.leading = true
 	b := q.patience.budget()
-	for b.left() && !q.stopped && !w.more() {
+	for b.left() && !q.stopped && w.waiting() == 0 {
 		q.mu.Unlock()
 		q.mu.Lock()
 	}
 	switch {
 	case q.stopped:
-	case w.more():
+	case w.waiting() > 0:
 		q.patience.paid()
 	default:
 		q.patience.wasted(b)

@@ -334,9 +334,9 @@ func (f *Front) encodeFetch(t *idc.Txn) {
 	putSegmentPages(t, b[12:16], segs)
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -424,7 +424,10 @@ func (s *server) serveSend(r *idc.Request) {
 	status := idc.Malformed
 	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Send(r.Context(), req, data))
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("send") {
+				status = idc.CodeOf(r.Done(s.back.Send(r.Context(), req, data)))
+			}
 		}
 	}
 	b = r.Respond(8)
@@ -445,7 +448,10 @@ func (s *server) serveSendAs(r *idc.Request) {
 	status := idc.Malformed
 	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Send(r.Context(), req, data))
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("send") {
+				status = idc.CodeOf(r.Done(s.back.Send(r.Context(), req, data)))
+			}
 		}
 	}
 	b = r.Respond(8)
@@ -466,8 +472,11 @@ func (s *server) serveFetch(r *idc.Request) {
 	status := idc.Malformed
 	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Fetch(r.Context(), req, data))
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("fetch") {
+				status = idc.CodeOf(r.Done(s.back.Fetch(r.Context(), req, data)))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}
@@ -490,8 +499,11 @@ func (s *server) serveFetchAs(r *idc.Request) {
 	status := idc.Malformed
 	if n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Fetch(r.Context(), req, data))
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("fetch") {
+				status = idc.CodeOf(r.Done(s.back.Fetch(r.Context(), req, data)))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}

@@ -171,9 +171,9 @@ func (f *Front) encodeEcho(t *idc.Txn) {
 	}
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -246,9 +246,12 @@ func (s *server) serveEcho(r *idc.Request) {
 	id = binary.LittleEndian.Uint32(b[4:])
 	status := idc.Malformed
 	var result [7]uint64
-	var err error
-	result, err = s.back.Echo(r.Context(), req)
-	status = idc.CodeOf(err)
+	status = idc.Failed // unless the driver says otherwise
+	if r.Serve("echo") {
+		var err error
+		result, err = s.back.Echo(r.Context(), req)
+		status = idc.CodeOf(r.Done(err))
+	}
 	b = r.Respond(64)
 	_ = b[63]
 	binary.LittleEndian.PutUint32(b[0:], id)

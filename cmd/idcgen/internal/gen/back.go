@@ -34,9 +34,9 @@ func (g *generator) back() {
 
 func (g *generator) backType() {
 	f := g.file
-	doc(f, `Back is a device: what a driver implements to serve it. Methods run concurrently
-only if the option idc.Workers or idc.Queues asks for it, or if there are several
-front ends. Requests are private copies and have been checked; slices in them and
+	doc(f, `Back is a device: what a driver implements to serve it. Methods run concurrently, and
+so not in the order of the requests; see idc.Workers. One that panics costs its request;
+see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 bulk data are valid until the method returns. ctx ends when the connection does.`)
 	if g.implicit() {
 		doc(f, "An error reaches the front end as its idc.Code, or as idc.Failed if it has none.")

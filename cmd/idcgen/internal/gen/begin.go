@@ -339,9 +339,8 @@ func direction(p *schema.Param) code {
 // argumentsFit emits checks of what fields can't hold.
 func (g *generator) argumentsFit(out *jen.Group, t *schema.Transaction) {
 	m := g.calls[t]
-	tooLong := jen.Return(jen.Nil(), idc("ErrTooLong"))
 	for _, p := range m.scalars {
-		g.tooLong(out, p.Type, named(m.local[p]), tooLong)
+		g.tooLong(out, p.Type, named(m.local[p]), jen.Return(jen.Nil(), tooLongError(p)))
 		g.bitsFit(out, t, p)
 	}
 	if m.bulk == nil {
@@ -353,8 +352,20 @@ func (g *generator) argumentsFit(out *jen.Group, t *schema.Transaction) {
 		limit = n
 	}
 	if limit > 0 {
-		out.If(jen.Len(id(m.local[m.bulk])).Op(">").Add(num(int(limit)))).Block(tooLong)
+		out.If(jen.Len(id(m.local[m.bulk])).Op(">").Add(num(int(limit)))).Block(jen.Return(jen.Nil(), idc("ErrTooLong")))
 	}
+}
+
+// tooLongError is the error of an argument that is longer than its field.
+func tooLongError(p *schema.Param) code {
+	limit, unit := 0, ""
+	switch {
+	case p.Type.Kind == schema.ArrayOf && counted(p.Type):
+		limit, unit = p.Type.Max, "elements"
+	case p.Type.Kind == schema.String, counted(p.Type):
+		limit, unit = p.Type.Max, "bytes"
+	}
+	return idc("TooLong").Call(jen.Lit(p.Name), jen.Lit(limit), jen.Lit(unit))
 }
 
 // bitsFit emits the check that a number fits into the bits that it goes to.

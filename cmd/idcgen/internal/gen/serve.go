@@ -254,7 +254,7 @@ func (g *generator) handle(out *jen.Group, t *schema.Transaction) {
 	out.If(jen.List(id("data"), jen.Err()).Op(":=").Id("r").Dot("Map").Call(direction(m.bulk)), cond).BlockFunc(func(out *jen.Group) {
 		g.keep(out, t, append(args, id("data")))
 		if m.bulk.Bulk.From == schema.Back {
-			out.If(id("data").Dot("Deliver").Call().Op("!=").Nil()).Block(
+			out.If(done(id("data").Dot("Deliver").Call()).Op("!=").Nil()).Block(
 				id("status").Op("=").Add(g.role(schema.Malformed)).Comment("// the front end can't have it"))
 		}
 	})
@@ -267,25 +267,46 @@ func (g *generator) keep(out *jen.Group, t *schema.Transaction, args []jen.Code)
 		back = back.Assert(id(g.names.Option(t)))
 	}
 	served := back.Dot(g.calls[t].name).Call(args...)
+	out.Id("status").Op("=").Add(g.role(schema.Failure)).Comment("// unless the driver says otherwise")
+	out.If(id("r").Dot("Serve").Call(jen.Lit(t.Name))).BlockFunc(func(out *jen.Group) {
+		g.keepOutcome(out, t, served)
+	})
+}
+
+// keepOutcome emits the call of a driver's method, and what becomes of its results.
+func (g *generator) keepOutcome(out *jen.Group, t *schema.Transaction, served code) {
 	switch {
 	case len(t.Results) == 0 && g.implicit():
-		out.Id("status").Op("=").Add(idc("CodeOf")).Call(served)
-		return
-	case len(t.Results) == 0:
-		out.Id("status").Op("=").Add(served)
+		out.Id("status").Op("=").Add(idc("CodeOf")).Call(done(served))
 		return
 	case g.implicit():
 		out.Var().Err().Error()
 		out.List(id("result"), jen.Err()).Op("=").Add(served)
-		out.Id("status").Op("=").Add(idc("CodeOf")).Call(jen.Err())
+		out.Id("status").Op("=").Add(idc("CodeOf")).Call(done(jen.Err()))
 	default:
-		out.List(id("result"), id("status")).Op("=").Add(served)
+		if len(t.Results) == 0 {
+			out.Id("status").Op("=").Add(served)
+		} else {
+			out.List(id("result"), id("status")).Op("=").Add(served)
+		}
+		out.If(id("status").Op("!=").Add(g.role(schema.Success))).Block(id("r").Dot("Refuse").Call(id("status")))
 	}
 	for _, p := range t.Results {
-		g.tooLong(out, p.Type, g.resultVar(t, p), id("status").Op("=").Add(g.role(schema.Failure)).Comment("// the driver's mistake"))
+		g.tooLong(out, p.Type, g.resultVar(t, p), g.mistake()...)
 	}
 	g.resultBits(out, t)
 }
+
+// mistake emits what becomes of a result that can't be carried.
+func (g *generator) mistake() []jen.Code {
+	return []jen.Code{
+		id("status").Op("=").Add(g.role(schema.Failure)).Comment("// the driver's mistake"),
+		id("r").Dot("Done").Call(idc("ErrBadResult")),
+	}
+}
+
+// done notes an error as the cause of a failure, and is that error.
+func done(err code) code { return id("r").Dot("Done").Call(err) }
 
 // resultBits emits the check that results fit into the bits that they go to.
 func (g *generator) resultBits(out *jen.Group, t *schema.Transaction) {
@@ -297,8 +318,7 @@ func (g *generator) resultBits(out *jen.Group, t *schema.Transaction) {
 			if i < 0 || p.Type.Kind == schema.Bool || topOf(f.Reply[i].Path) >= mask(8*p.Type.Size) {
 				continue
 			}
-			out.If(jen.Uint64().Call(g.resultVar(t, p)()).Op(">").Add(hex(topOf(f.Reply[i].Path)))).Block(
-				id("status").Op("=").Add(g.role(schema.Failure)).Comment("// the driver's mistake"))
+			out.If(jen.Uint64().Call(g.resultVar(t, p)()).Op(">").Add(hex(topOf(f.Reply[i].Path)))).Block(g.mistake()...)
 			break
 		}
 	}

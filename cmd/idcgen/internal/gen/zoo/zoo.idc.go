@@ -540,7 +540,7 @@ func (f *Front) MoveAsync(ctx context.Context, herd []Animal, to CageList, done 
 
 func (f *Front) beginMove(ctx context.Context, herd []Animal, to CageList) (*idc.Txn, error) {
 	if len(herd) > 5 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("herd", 5, "elements")
 	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
@@ -631,7 +631,7 @@ func (f *Front) InviteAsync(ctx context.Context, who idc.DomID, port idc.Port, n
 
 func (f *Front) beginInvite(ctx context.Context, who idc.DomID, port idc.Port, name string) (*idc.Txn, error) {
 	if len(name) > 20 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("name", 20, "bytes")
 	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
@@ -933,9 +933,9 @@ func (f *Front) encodeCloseCall(t *idc.Txn) {
 	b[9] = s.len
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -1138,9 +1138,12 @@ func (s *server) serveCount(r *idc.Request) {
 	status := idc.Malformed
 	var result CountResponse
 	if ok {
-		var err error
-		result, err = s.back.Count(r.Context(), req)
-		status = idc.CodeOf(err)
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("count") {
+			var err error
+			result, err = s.back.Count(r.Context(), req)
+			status = idc.CodeOf(r.Done(err))
+		}
 	}
 	b = r.Respond(40)
 	_ = b[39]
@@ -1172,9 +1175,12 @@ func (s *server) serveMove(r *idc.Request) {
 	status := idc.Malformed
 	var result uint8
 	if ok {
-		var err error
-		result, err = s.back.Move(r.Context(), req)
-		status = idc.CodeOf(err)
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("move") {
+			var err error
+			result, err = s.back.Move(r.Context(), req)
+			status = idc.CodeOf(r.Done(err))
+		}
 	}
 	b = r.Respond(8)
 	_ = b[7]
@@ -1203,11 +1209,15 @@ func (s *server) serveInvite(r *idc.Request) {
 	case !s.keys.Load().FeatureGuests:
 		status = idc.Unsupported
 	case ok:
-		var err error
-		result, err = s.back.Invite(r.Context(), req)
-		status = idc.CodeOf(err)
-		if len(result.Note) > 10 {
-			status = idc.Failed // the driver's mistake
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("invite") {
+			var err error
+			result, err = s.back.Invite(r.Context(), req)
+			status = idc.CodeOf(r.Done(err))
+			if len(result.Note) > 10 {
+				status = idc.Failed // the driver's mistake
+				r.Done(idc.ErrBadResult)
+			}
 		}
 	}
 	b = r.Respond(40)
@@ -1233,9 +1243,12 @@ func (s *server) serveWeigh(r *idc.Request) {
 	var result int64
 	if takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 65536 {
-			var err error
-			result, err = s.back.Weigh(r.Context(), req, data)
-			status = idc.CodeOf(err)
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("weigh") {
+				var err error
+				result, err = s.back.Weigh(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
 		}
 	}
 	b = r.Respond(16)
@@ -1259,9 +1272,12 @@ func (s *server) serveWeighAs(r *idc.Request) {
 	var result int64
 	if n <= 17 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 65536 {
-			var err error
-			result, err = s.back.Weigh(r.Context(), req, data)
-			status = idc.CodeOf(err)
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("weigh") {
+				var err error
+				result, err = s.back.Weigh(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
 		}
 	}
 	b = r.Respond(16)
@@ -1284,9 +1300,12 @@ func (s *server) servePlumage(r *idc.Request) {
 	case !s.keys.Load().FeaturePlumage:
 		status = idc.Unsupported
 	default:
-		var err error
-		result, err = s.back.(PlumageBack).Plumage(r.Context(), req)
-		status = idc.CodeOf(err)
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("plumage") {
+			var err error
+			result, err = s.back.(PlumageBack).Plumage(r.Context(), req)
+			status = idc.CodeOf(r.Done(err))
+		}
 	}
 	b = r.Respond(16)
 	_ = b[15]
@@ -1304,7 +1323,10 @@ func (s *server) serveCloseCall(r *idc.Request) {
 	req.Len = b[9]
 	id = binary.LittleEndian.Uint32(b[4:])
 	status := idc.Malformed
-	status = idc.CodeOf(s.back.CloseCall(r.Context(), req))
+	status = idc.Failed // unless the driver says otherwise
+	if r.Serve("close") {
+		status = idc.CodeOf(r.Done(s.back.CloseCall(r.Context(), req)))
+	}
 	b = r.Respond(8)
 	_ = b[7]
 	binary.LittleEndian.PutUint32(b[0:], id)
