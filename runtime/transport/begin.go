@@ -70,12 +70,35 @@ func (q *Queue) acquireLocked(w want) (*Txn, error) {
 
 // await waits for a transaction in its turn.
 func (q *Queue) await(ctx context.Context, w want) (*Txn, error) {
-	q.Poll()
+	looks := 1
+	if q.cfg.Polled {
+		looks = patientLooks
+	}
+	for range looks {
+		if q.Poll() == 0 && looks > 1 && ctx.Err() == nil {
+			continue
+		}
+		q.mu.Lock()
+		t, err := q.tryLocked(w)
+		q.mu.Unlock()
+		if t != nil || err != nil {
+			return t, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+	return q.lineUp(ctx, w)
+}
+
+// patientLooks is how often a caller that polls looks for a free transaction before it
+// stands in line, which costs more than a look.
+const patientLooks = 64
+
+// lineUp waits in line.
+func (q *Queue) lineUp(ctx context.Context, w want) (*Txn, error) {
 	q.mu.Lock()
 	t, err := q.tryLocked(w)
-	if t == nil && err == nil {
-		err = context.Cause(ctx)
-	}
 	if t != nil || err != nil {
 		q.mu.Unlock()
 		return t, err

@@ -10,9 +10,11 @@ import (
 // which it takes. It is false when the pool hasn't enough pages now. Data is not
 // copied yet.
 func (t *Txn) lendLocked(link *Link) bool {
-	t.link, t.segs = link, t.segs[:0]
-	t.taken, t.pages, t.extra = t.taken[:0], nil, nil
-	if len(t.user) == 0 || t.shareLocked(link) || t.shared == nil && t.stageLocked(link) {
+	t.link = link
+	if len(t.user) == 0 {
+		return true
+	}
+	if t.shareLocked(link) || t.shared == nil && t.stageLocked(link) {
 		return true
 	}
 	t.unlendLocked()
@@ -109,9 +111,12 @@ func (t *Txn) unlendLocked() {
 	if len(t.taken) > 0 {
 		t.link.Pool.Give(t.taken)
 		t.q.dropLinkLocked(t.link)
+		t.taken, t.pages, t.extra = t.taken[:0], nil, nil
 	}
-	t.unshareLocked()
-	t.link, t.taken, t.pages, t.extra = nil, t.taken[:0], nil, nil
+	if len(t.segs) > 0 || t.shared != nil {
+		t.unshareLocked()
+	}
+	t.link = nil
 }
 
 func (t *Txn) unshareLocked() {

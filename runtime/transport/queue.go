@@ -57,7 +57,7 @@ type Queue struct {
 
 	// What is to be done when the lock is free; see settleLocked.
 	finished *Txn // ended, not yet delivered: newest first
-	later    []func()
+	later    *later
 }
 
 // NewQueue makes a disconnected queue. It cannot fail.
@@ -257,6 +257,10 @@ func (q *Queue) retireLocked(t *Txn) {
 func (q *Queue) release(t *Txn) {
 	q.mu.Lock()
 	q.retireLocked(t)
+	if q.quietLocked() {
+		q.mu.Unlock()
+		return
+	}
 	todo := q.settleLocked()
 	q.mu.Unlock()
 	q.do(todo)

@@ -1,30 +1,51 @@
 package transport
 
+import "runtime/debug"
+
 // todo is what must be done without the queue's lock.
 type todo struct {
 	notify   *Link // its peer asked to be told
-	attend   bool  // something was sent that nobody looks after yet
 	finished *Txn  // newest first
-	later    []func()
+	later    *later
+	attend   bool // something was sent that nobody looks after yet
+}
+
+// later is something rare that is to be done without the lock, and what before it.
+type later struct {
+	f      func()
+	before *later
 }
 
 // settleLocked goes on with everything that a change of the queue makes possible: what
 // is queued is sent, and who waits for a transaction gets one. It returns what is to be
 // done when the lock is free.
-func (q *Queue) settleLocked() todo {
-	idle := q.inflight == 0
-	t := todo{notify: q.pushLocked()}
-	t.attend = idle && q.inflight > 0
-	q.admitLocked()
-	t.finished, t.later = q.finished, q.later
-	q.finished, q.later = nil, nil
+func (q *Queue) settleLocked() (t todo) {
+	if q.head != nil {
+		idle := q.inflight == 0
+		t.notify = q.pushLocked()
+		t.attend = idle && q.inflight > 0
+	}
+	if q.waiting.any() {
+		q.admitLocked()
+	}
+	if q.finished != nil {
+		t.finished, q.finished = q.finished, nil
+	}
+	if q.later != nil {
+		t.later, q.later = q.later, nil
+	}
 	return t
+}
+
+// quietLocked reports whether settleLocked would find nothing.
+func (q *Queue) quietLocked() bool {
+	return q.head == nil && !q.waiting.any() && q.finished == nil && q.later == nil
 }
 
 // laterLocked has f, if there is any, called when the lock is free.
 func (q *Queue) laterLocked(f func()) {
 	if f != nil {
-		q.later = append(q.later, f)
+		q.later = &later{f, q.later}
 	}
 }
 
@@ -37,24 +58,37 @@ func (q *Queue) do(t todo) {
 	if t.attend {
 		q.attend()
 	}
-	for x := oldestFirst(t.finished); x != nil; {
-		next := x.next
-		x.next = nil
-		q.outcome(x)
-		x = next
+	if t.finished != nil {
+		for rest := oldestFirst(t.finished); rest != nil; {
+			q.deliver(&rest)
+		}
 	}
-	for _, f := range t.later {
-		f()
+	for l := t.later; l != nil; l = l.before {
+		l.f()
 	}
 }
 
-// outcome delivers one transaction's end, or retires it if nobody waits any more.
-func (q *Queue) outcome(t *Txn) {
-	if t.abandoned { // set under the lock before t was over, and not changed since
-		t.End()
-		return
+// deliver delivers outcomes. Users are called back, which may be on anybody's goroutine: so a
+// panic of theirs ends here, with the rest still to be delivered.
+func (q *Queue) deliver(rest **Txn) {
+	if q.cfg.Panicked != nil {
+		defer q.contain()
 	}
-	t.finish()
+	for t := *rest; t != nil; t = *rest {
+		*rest, t.next = t.next, nil
+		if t.abandoned { // set under the lock before t was over, and not changed since
+			t.End()
+		} else {
+			t.finish()
+		}
+	}
+}
+
+// contain reports a panic. It is deferred.
+func (q *Queue) contain() {
+	if v := recover(); v != nil {
+		q.cfg.Panicked(v, debug.Stack())
+	}
 }
 
 func oldestFirst(t *Txn) (first *Txn) {

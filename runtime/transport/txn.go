@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/xenidc/idc/runtime/grant"
@@ -161,27 +160,14 @@ func (t *Txn) End() { t.q.release(t) }
 
 // finish makes the outcome known to the waiter, or calls back. No lock is held.
 func (t *Txn) finish() {
-	if t.done != nil {
-		t.callBack()
+	if done := t.done; done != nil {
+		if t.err == nil {
+			t.receive()
+		}
+		done(t)
 		return
 	}
 	if t.caller.Swap(settled) == asleep {
 		t.wake <- struct{}{}
 	}
-}
-
-// callBack tells the user of an asynchronous transaction. That may be anybody's goroutine,
-// which a panic of the user's is none of.
-func (t *Txn) callBack() {
-	if report := t.q.cfg.Panicked; report != nil {
-		defer func() {
-			if v := recover(); v != nil {
-				report(v, debug.Stack())
-			}
-		}()
-	}
-	if t.err == nil {
-		t.receive()
-	}
-	t.done(t)
 }
