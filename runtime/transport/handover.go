@@ -118,6 +118,9 @@ func (c *company) missed() { c.credit = max(c.credit-1, 0) }
 // worthLocked reports whether another worker should lead while a request is served, of
 // which there are waiting more.
 func (q *BackQueue) worthLocked(waiting int) bool {
+	if q.service < prompt { // two would only be in each other's way
+		return false
+	}
 	gain := q.service * time.Duration(waiting)
 	if waiting == 0 && q.company.expected() {
 		gain = q.service

@@ -13,9 +13,10 @@ const batch = 4
 
 // measured is how many requests there are to one whose service is timed, since a look
 // at a clock isn't free.
-const measured = 8
+const measured = 16
 
-// prompt is the average time of service from which on answers aren't held back for company.
+// prompt is the average time of service from which on answers aren't held back for company,
+// and a second worker may be of use.
 const prompt = 5 * time.Microsecond
 
 // worker is one goroutine of a BackQueue with its own Request.
