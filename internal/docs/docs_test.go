@@ -11,10 +11,14 @@ import (
 const root = "../.."
 
 // shown is a mark for a file and the fenced block after it.
-var shown = regexp.MustCompile("(?s)<!-- file: (\\S+) -->\n\n```\\w*\n(.*?)```\n")
+var shown = regexp.MustCompile("(?s)<!-- file: ([^>]+) -->\n\n```\\w*\n(.*?)```\n")
 
-// mark is a mark, with or without a block.
-var mark = regexp.MustCompile(`<!-- file: (\S+) -->`)
+// mark is a mark, with or without a block. A file of an example may be shown as that of
+// another module, whose name takes the place of the example's.
+var mark = regexp.MustCompile(`<!-- file: (\S+)(?: as (\S+))? -->`)
+
+// module is the path of an example, in front of what follows it.
+var module = regexp.MustCompile(`github\.com/xenidc/idc/examples/\w+`)
 
 // link is a link to somewhere in the tree.
 var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
@@ -51,8 +55,12 @@ func TestShownFilesAreTheFiles(t *testing.T) {
 			t.Errorf("%s: %d of %d marks have a block below them", page, n, m)
 		}
 		mended := mark.ReplaceAllStringFunc(shown.ReplaceAllString(text, "<!-- file: $1 -->\n"), func(m string) string {
-			path := mark.FindStringSubmatch(m)[1]
-			return m + "\n\n```" + strings.TrimPrefix(filepath.Ext(path), ".") + "\n" + read(t, filepath.Join(root, path)) + "```"
+			sub := mark.FindStringSubmatch(m)
+			text := read(t, filepath.Join(root, sub[1]))
+			if sub[2] != "" {
+				text = module.ReplaceAllString(text, sub[2])
+			}
+			return m + "\n\n```" + strings.TrimPrefix(filepath.Ext(sub[1]), ".") + "\n" + text + "```"
 		})
 		if mended == text {
 			continue
