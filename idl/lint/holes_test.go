@@ -10,7 +10,10 @@ import (
 
 // A protocol that does what is said about its holes has none, and is laid out as before.
 func TestHoles(t *testing.T) {
-	const head = "/// P.\nprotocol p\nabi x86_64\nabi x86_32\nabi arm\n/// F.\ntransaction f(a s)\n"
+	const head = "/// P.\nprotocol p\nabi x86_64\nabi x86_32\nabi arm\nstatus enum status u32 { ok = 0 means success, bad = 1 means failure }\n" +
+		"struct request { id u32, more u32, a s }\nstruct response { id u32, status status }\n" +
+		"ring r { request request, response response, id id, pages \"ref\", channel \"evt\" }\n" +
+		"keys from front by initialised { \"ref\" gref, \"evt\" port }\n/// F.\ntransaction f(a, more) { form d request { } }\n"
 	for _, c := range []struct{ before, message, fix, after string }{
 		{"struct s { a u32, b u64 }", "`s` has 4 unused bytes before `b` on x86_64 and arm", "write `pad u8[4] on x86_64 and arm`, or reorder the fields",
 			"struct s { a u32, pad u8[4] on x86_64 and arm, b u64 }"},

@@ -151,40 +151,89 @@ func (r *resolver) align(t *schema.Type, a schema.ABI) int {
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
-// independence checks that a protocol that names no ABI is laid out alike on all.
+// independence checks that a protocol that names no ABI, or whose layout the compiler chooses, is laid out alike on all.
 func (r *resolver) independence() {
-	if !r.p.Device.Independent || r.diags.Failed() {
+	if !r.p.Device.Independent && !r.p.Chosen || r.diags.Failed() {
 		return
 	}
+	why, otherwise := "the protocol names no `abi`", ", or declare the ABIs"
+	if !r.p.Device.Independent {
+		why, otherwise = "the compiler chooses one layout for all", ""
+	}
+	unlike := func(at diag.Span, what string, size schema.PerABI, fix string, args ...any) {
+		r.diags.Add(diag.LayoutDiffers, at, "%s the same size on every ABI", what).
+			Because("on x86_64 it is %d bytes, on x86_32 %d, and %s", size[schema.X86_64], size[schema.X86_32], why).
+			Try(fix+otherwise, args...)
+	}
 	for _, u := range r.p.Unions {
-		if !u.Size.Same() {
-			r.diags.Add(diag.LayoutDiffers, u.Pos, "`%s` hasn't the same size on every ABI", u.Name).
-				Because("on x86_64 it has %d bytes, on x86_32 %d, and the protocol names no `abi`", u.Size[schema.X86_64], u.Size[schema.X86_32]).
-				Try("make its largest member a multiple of 8 bytes, or declare the ABIs")
+		if !u.Size.Same() && r.independent(u) {
+			unlike(u.Pos, "`"+u.Name+"` hasn't", u.Size, "make its largest member a multiple of 8 bytes")
 		}
 	}
 	for _, ring := range r.p.Rings {
-		if !ring.Stride.Same() {
-			r.diags.Add(diag.LayoutDiffers, ring.Pos, "the slots of ring `%s` haven't the same size on every ABI", ring.Name).
-				Because("on x86_64 it is %d bytes, on x86_32 %d, and the protocol names no `abi`", ring.Stride[schema.X86_64], ring.Stride[schema.X86_32]).
-				Try("write `slot %d`, or declare the ABIs", roundUp(max(ring.Stride[schema.X86_64], ring.Stride[schema.X86_32]), 8))
+		if !ring.Stride.Same() && r.p.Device.Independent {
+			unlike(ring.Pos, "the slots of ring `"+ring.Name+"` haven't", ring.Stride,
+				"write `slot %d`", roundUp(max(ring.Stride[schema.X86_64], ring.Stride[schema.X86_32]), 8))
 		}
 	}
 	for _, s := range r.p.Structs {
-		if s.Made {
+		if s.Made || !r.independent(s) {
 			continue // it differs only if a struct or union in it does
 		}
 		if f := differs(s); f != nil {
 			r.diags.Add(diag.LayoutDiffers, f.Pos, "`%s.%s` isn't at the same place on every ABI", s.Name, f.Name).
-				Because("on x86_64 it is at %d, on x86_32 at %d, and the protocol names no `abi`",
-					f.Offset[schema.X86_64], f.Offset[schema.X86_32]).
-				Try("move 8-byte fields to multiples of 8 with a pad, or declare the ABIs")
+				Because("on x86_64 it is at %d, on x86_32 at %d, and %s", f.Offset[schema.X86_64], f.Offset[schema.X86_32], why).
+				Try("move 8-byte fields to multiples of 8 with a pad%s", otherwise)
 		} else if !s.Size.Same() {
-			r.diags.Add(diag.LayoutDiffers, s.Pos, "`%s` hasn't the same size on every ABI", s.Name).
-				Because("on x86_64 it has %d bytes, on x86_32 %d, and the protocol names no `abi`",
-					s.Size[schema.X86_64], s.Size[schema.X86_32]).
-				Try("add a pad at the end, or declare the ABIs")
+			unlike(s.Pos, "`"+s.Name+"` hasn't", s.Size, "add a pad at the end")
 		}
+	}
+}
+
+// independent tells whether a struct or union must be laid out alike on every ABI: everything in a protocol that names none,
+// and what is in an argument or result of a layout that the compiler chooses.
+func (r *resolver) independent(x any) bool {
+	if r.p.Device.Independent {
+		return true
+	}
+	if r.inCalls == nil {
+		r.inCalls = map[any]bool{}
+		for _, t := range r.p.Transactions {
+			r.carry(t.Params)
+			r.carry(t.Results)
+		}
+		for _, m := range r.p.Messages {
+			r.carry(m.Params)
+		}
+	}
+	return r.inCalls[x]
+}
+
+func (r *resolver) carry(list []*schema.Param) {
+	for _, p := range list {
+		r.carryType(p.Type)
+	}
+}
+
+func (r *resolver) carryType(t *schema.Type) {
+	var fields []*schema.Field
+	var at any
+	switch {
+	case t == nil:
+		return
+	case t.Kind == schema.StructOf:
+		fields, at = t.Struct.Fields, t.Struct
+	case t.Kind == schema.UnionOf:
+		fields, at = t.Union.Members, t.Union
+	case t.Kind == schema.ArrayOf:
+		r.carryType(t.Elem)
+	}
+	if at == nil || r.inCalls[at] {
+		return
+	}
+	r.inCalls[at] = true
+	for _, f := range fields {
+		r.carryType(f.Type)
 	}
 }
 

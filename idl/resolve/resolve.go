@@ -41,6 +41,7 @@ type resolver struct {
 	inPages   map[*schema.Pages]int   // the most elements that the pages hold together
 	offsets   map[*schema.Field]value // that `at` gives
 	said      map[*schema.Field]bool  // whose default has been complained about
+	inCalls   map[any]bool            // structs and unions that calls carry
 	misplaced map[*schema.Field]bool  // whose offset has been complained about
 	drawn     *diag.Span              // the first ring that the file draws itself
 	thens     []then

@@ -67,9 +67,9 @@ func (r *resolver) counts(s *schema.Struct) {
 		}
 		seen = append(seen, counted{count, f})
 		for _, a := range schema.ABIs {
-			if r.speaks(a) && f.On(a) && !count.On(a) {
-				r.diags.Add(diag.BadCount, f.Pos, "nothing counts `%s` on %s", f.Name, a).Note(count.Leaf().Pos, "`%s` isn't there", count).
-					Because("its count must be wherever it is").Try("remove `on` from the count")
+			if r.speaks(a) && f.On(a) != count.On(a) {
+				r.diags.Add(diag.BadCount, f.Pos, "on %s `%s` and its count aren't both there", a, f.Name).Note(count.Leaf().Pos, "`%s` is declared here", count).
+					Because("the one means nothing without the other").Try("put both `on` the same ABIs")
 				break
 			}
 		}
@@ -167,12 +167,11 @@ func (r *resolver) arrives(f *schema.Form, b schema.Bind) {
 		if !gone {
 			continue
 		}
-		switch b.Source.Kind {
-		case schema.FromParam:
-			r.notThere(f, p, b.Source.Param.Name, b.Source.Param.Pos, a)
-		case schema.FromStatus, schema.FromRequest:
-			r.notThere(f, p, p.String(), p.Leaf().Pos, a)
+		name, at := p.String(), p.Leaf().Pos
+		if b.Source.Param != nil {
+			name, at = b.Source.Param.Name, b.Source.Param.Pos
 		}
+		r.notThere(f, p, name, at, a)
 	}
 }
 

@@ -13,10 +13,17 @@ import (
 func (g *generator) encode(t *schema.Transaction) {
 	m := g.calls[t]
 	items := make([][]item, len(t.Forms))
-	abi := false
+	abi, first := false, true
 	for i, f := range t.Forms {
 		items[i] = g.requestItems(t, f)
+		if g.fits(t, f, first) == nil { // no other form is ever sent
+			items = items[:i+1]
+		}
+		first = first && conditional(f)
 		abi = abi || g.needsABI(items[i]) || !g.p.Device.Same(f.Request.Size)
+		if i == len(items)-1 {
+			break
+		}
 	}
 	g.frontFunc("encode" + m.name).Params(id("t").Op("*").Add(idc("Txn"))).BlockFunc(func(out *jen.Group) {
 		if len(m.scalars) > 0 || len(m.replies) > 1 {
