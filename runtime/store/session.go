@@ -13,12 +13,22 @@ import (
 // doesn't: no client can make the server grow by not reading.
 const maxReplies = 1024
 
+// Paced is what a connection offers beside if its requests are carried out in turns that
+// it has to wait for, so that who has many connections gets no more done than others.
+type Paced interface {
+	// Begin returns when a request that was read may be carried out.
+	Begin()
+	// End says that it has been.
+	End()
+}
+
 // session is one client's connection.
 //
 //	conn -> reader (the goroutine of Serve) -> Server.handle -> out -> writer -> conn
 type session struct {
 	s          *Server
 	conn       io.ReadWriteCloser
+	paced      Paced // conn, or nil
 	dom        *domain
 	privileged bool
 	out        *queue
@@ -32,9 +42,11 @@ type session struct {
 }
 
 func newSession(s *Server, conn io.ReadWriteCloser, dom *domain, privileged bool) *session {
+	paced, _ := conn.(Paced)
 	return &session{
 		s:            s,
 		conn:         conn,
+		paced:        paced,
 		dom:          dom,
 		privileged:   privileged,
 		out:          newQueue(),
@@ -77,13 +89,22 @@ func (ses *session) read() error {
 		h, payload, err := readMessage(r, buf)
 		switch {
 		case err == nil:
-			ses.s.handle(ses, h, payload)
+			ses.carryOut(h, payload)
 		case errors.Is(err, io.EOF) || ses.out.isClosed():
 			return nil
 		default:
 			return err
 		}
 	}
+}
+
+// carryOut carries out one request, in its turn.
+func (ses *session) carryOut(h header, payload []byte) {
+	if ses.paced != nil {
+		ses.paced.Begin()
+		defer ses.paced.End()
+	}
+	ses.s.handle(ses, h, payload)
 }
 
 // replyLimit is how many replies may be unsent when a request is read.
