@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,16 +14,28 @@ import (
 var (
 	// ErrFull says that the peer doesn't read what it is sent.
 	ErrFull = errors.New("socket buffer is full")
-	// ErrPacket says that a packet was longer, or carried more descriptors, than
-	// the protocol knows.
+	// ErrPacket says that a packet was longer than the protocol knows, or carried
+	// descriptors that it doesn't know.
 	ErrPacket = errors.New("malformed packet")
 )
 
-// Packet is a connected socket of type SOCK_SEQPACKET that carries descriptors.
-// One goroutine may receive while any number send.
+// Packet is a connected socket of type SOCK_SEQPACKET. One goroutine may receive while
+// any number send.
+//
+// Descriptors travel one way alone, from who is trusted to who trusts. Taking one from a
+// stranger isn't safe in any way: whoever holds it last closes it, and a close can block
+// (SO_LINGER, a terminal, a network file). So [Packet.Recv] takes none: the kernel drops
+// what comes, within the receiving thread, which the sender can block so, and nobody
+// else; the caller bounds how many senders there are.
 type Packet struct {
 	c   io.Closer
 	raw syscall.RawConn
+}
+
+// RefuseRights has the kernel fail whoever sends descriptors to a unix socket, or to one
+// that is accepted from it (SO_PASSRIGHTS, since Linux 6.16). Before, it is false.
+func RefuseRights(fd int) bool {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSRIGHTS, 0) == nil
 }
 
 // NewPacket wraps a *net.UnixConn or an *os.File that is in Go's poller.
@@ -39,15 +50,6 @@ func NewPacket(c interface {
 	return &Packet{c, raw}, nil
 }
 
-// PacketOf wraps a descriptor and owns it, also when it fails.
-func PacketOf(fd int) (*Packet, error) {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("set a socket non-blocking: %w", err)
-	}
-	return NewPacket(os.NewFile(uintptr(fd), "link"))
-}
-
 // Pair returns the two ends of a new connection of the given type
 // (unix.SOCK_SEQPACKET or unix.SOCK_STREAM), non-blocking.
 func Pair(typ int) (a, b int, err error) {
@@ -58,13 +60,14 @@ func Pair(typ int) (a, b int, err error) {
 	return fds[0], fds[1], nil
 }
 
-// Close ends the connection. A blocked Recv returns an error.
+// Close ends the connection. A blocked Recv returns an error. It waits for that Recv, and
+// what was sent to us and not received is dropped within it: see Recv for who can block it.
 func (p *Packet) Close() error { return p.c.Close() }
 
-// CloseWrite says that nothing more will be sent: the other side receives what is
-// on its way, then io.EOF.
-func (p *Packet) CloseWrite() {
-	_ = p.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+// ShutDown ends a connection for both sides without waiting for anything: a blocked Recv
+// returns, and whoever received closes it.
+func ShutDown(c syscall.Conn) {
+	_ = control(c, func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RDWR) })
 }
 
 // Send sends one packet with descriptors, which stay the caller's. It never
@@ -90,17 +93,24 @@ func (p *Packet) Send(msg []byte, fds ...int) error {
 	return err
 }
 
-// maxFDs bounds the descriptors of a packet. The kernel closes those beyond the
-// space that we offer.
-const maxFDs = 4
+// Recv waits for a packet and copies it to buf. The end of the connection is io.EOF. A
+// packet that doesn't fit buf, or that carried descriptors, gives ErrPacket.
+func (p *Packet) Recv(buf []byte) (n int, err error) {
+	n, _, err = p.recv(buf, nil)
+	return n, err
+}
 
-// Recv waits for a packet and copies it to buf. It returns the packet's length and
-// its descriptors, which are the caller's. The end of the connection is io.EOF.
-// A packet that doesn't fit buf, or that carries too many descriptors, is dropped
-// whole and gives ErrPacket.
-func (p *Packet) Recv(buf []byte) (n int, fds []int, err error) {
-	var space [128]byte // room for maxFDs descriptors and one header, on every ABI
-	oob := space[:unix.CmsgSpace(maxFDs*4)]
+// MaxFDs bounds the descriptors of a packet.
+const MaxFDs = 4
+
+// RecvFDs is Recv of a packet that may carry up to MaxFDs descriptors, which are the
+// caller's. The sender is trusted.
+func (p *Packet) RecvFDs(buf []byte) (n int, fds []int, err error) {
+	var space [128]byte // room for MaxFDs descriptors and one header, on every ABI
+	return p.recv(buf, space[:unix.CmsgSpace(MaxFDs*4)])
+}
+
+func (p *Packet) recv(buf, oob []byte) (n int, fds []int, err error) {
 	var noob, flags int
 	rerr := p.raw.Read(func(fd uintptr) bool {
 		err = retry(func() (err error) {
@@ -146,29 +156,11 @@ func rights(oob []byte) (fds []int) {
 	return fds
 }
 
-// CloseAll closes descriptors.
+// CloseAll closes descriptors; those below 0 are none.
 func CloseAll(fds []int) {
 	for _, fd := range fds {
-		unix.Close(fd)
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 	}
-}
-
-// PeerCred returns who is at the other end of a unix socket: who called connect,
-// as the kernel recorded it then.
-func PeerCred(c syscall.Conn) (*unix.Ucred, error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	cerr := raw.Control(func(fd uintptr) {
-		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if cerr != nil {
-		return nil, cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("SO_PEERCRED: %w", err)
-	}
-	return cred, nil
 }

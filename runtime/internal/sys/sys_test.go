@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
-	"strconv"
+	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,14 +44,10 @@ func mapped(t *testing.T, fd int, write bool) []byte {
 func TestMemfdIsSealed(t *testing.T) {
 	testenv.Leaks(t)
 	fd := memfd(t)
-	if err := CheckMemfd(fd, size); err != nil {
-		t.Errorf("our own: %v", err)
-	}
-	if err := unix.Ftruncate(fd, 4096); !errors.Is(err, unix.EPERM) {
-		t.Errorf("shrinking it: %v, want EPERM", err)
-	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_WRITE); !errors.Is(err, unix.EPERM) {
-		t.Errorf("sealing it further: %v, want EPERM", err)
+	for _, n := range []int64{4096, size + 4096} {
+		if err := unix.Ftruncate(fd, n); !errors.Is(err, unix.EPERM) {
+			t.Errorf("making it %d bytes long: %v, want EPERM", n, err)
+		}
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC == 0 {
@@ -57,95 +55,104 @@ func TestMemfdIsSealed(t *testing.T) {
 	}
 }
 
-func TestCheckMemfdRefuses(t *testing.T) {
-	testenv.Leaks(t)
-	fd := memfd(t)
-	plain, err := os.CreateTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Close()
-	soft, err := unix.MemfdCreate("soft", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(soft)
-	if err := unix.Ftruncate(soft, size); err != nil {
-		t.Fatal(err)
-	}
-	for what, c := range map[string]struct{ fd, size int }{
-		"another size":  {fd, size + 4096},
-		"a file":        {int(plain.Fd()), 0},
-		"unsealed":      {soft, size},
-		"no descriptor": {-1, size},
-	} {
-		if err := CheckMemfd(c.fd, c.size); !errors.Is(err, ErrNotShared) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
-// TestReadOnlyCopy: neither the descriptor nor, unless we are root, the file behind
-// it can be written.
-func TestReadOnlyCopy(t *testing.T) {
+// TestSealMemfd: who has it mapped goes on; nobody else can write to it, and nobody can take
+// a page away from it.
+func TestSealMemfd(t *testing.T) {
 	testenv.Leaks(t)
 	fd := memfd(t)
 	w := mapped(t, fd, true)
-	ro, err := ReadOnlyCopy(fd)
-	if err != nil {
+	w[4096] = 7
+	if err := SealMemfd(fd); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(ro)
-	if _, err := Map(ro, 0, size, true); !errors.Is(err, unix.EACCES) {
-		t.Errorf("mapping it writable: %v, want EACCES", err)
+	for what, err := range map[string]error{
+		"punching a hole": unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, size),
+		"MADV_REMOVE":     unix.Madvise(w, unix.MADV_REMOVE),
+		"another seal":    SealMemfd(fd),
+	} {
+		if !errors.Is(err, unix.EPERM) {
+			t.Errorf("%s: %v, want EPERM", what, err)
+		}
 	}
-	r := mapped(t, ro, false)
-	w[5] = 7
-	if r[5] != 7 {
-		t.Error("the copy doesn't share")
+	if b, err := Map(fd, 0, size, true); err == nil {
+		Unmap(b)
+		t.Error("it can be mapped writable")
 	}
+	r := mapped(t, fd, false)
 	if err := unix.Mprotect(r, unix.PROT_READ|unix.PROT_WRITE); !errors.Is(err, unix.EACCES) {
-		t.Errorf("mprotect: %v, want EACCES", err)
+		t.Errorf("making a mapping writable: %v, want EACCES", err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(ro, &st); err != nil || st.Mode&0o777 != 0o400 {
-		t.Errorf("mode %#o, %v; want 0400", st.Mode, err)
+	w[4097] = 8
+	if r[4096] != 7 || r[4097] != 8 {
+		t.Errorf("a reader sees %v", r[4096:4098])
 	}
-	if os.Geteuid() != 0 {
-		if _, err := unix.Open("/proc/self/fd/"+strconv.Itoa(ro), unix.O_RDWR, 0); !errors.Is(err, unix.EACCES) {
-			t.Errorf("reopening it: %v, want EACCES", err)
+	if err := Populate(w[2*4096:]); err != nil {
+		t.Errorf("giving it more pages: %v", err)
+	}
+}
+
+// TestResident: a page that nobody has touched is told from one that is there, and isn't
+// made by the question.
+func TestResident(t *testing.T) {
+	testenv.Leaks(t)
+	fd := memfd(t)
+	w, r := mapped(t, fd, true), mapped(t, fd, false)
+	if err := Populate(w[2*4096 : 4*4096]); err != nil {
+		t.Fatal(err)
+	}
+	w[7*4096] = 0
+	for _, b := range [][]byte{w, r} {
+		for i, want := range []bool{false, false, true, true, false, false, false, true} {
+			have := make([]bool, 8)
+			if err := Resident(b, have, i); err != nil || have[i] != want {
+				t.Errorf("page %d: %v, %v; want %v", i, have[i], err, want)
+			}
 		}
 	}
 }
 
-func TestPunch(t *testing.T) {
+// TestAlias: memory is mapped once more, moved and made private without a descriptor.
+func TestAlias(t *testing.T) {
 	testenv.Leaks(t)
 	fd := memfd(t)
 	a, b := mapped(t, fd, true), mapped(t, fd, true)
-	for i := range a {
-		a[i] = 1
-	}
-	if err := MapZerosOver(a[4096:8192]); err != nil {
+	second := a[4096:8192]
+	second[0], a[0], a[8192] = 1, 2, 3
+	alias, err := Alias(second)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Punch(fd, 4096, 4096); err != nil {
+	if err := MapZerosOver(second); err != nil {
 		t.Fatal(err)
 	}
-	if b[4096] != 0 || b[4095] != 1 || b[8192] != 1 {
-		t.Error("the hole isn't where it should be")
+	second[0] = 9
+	if alias[0] != 1 || b[4096] != 1 || a[0] != 2 || a[8192] != 3 {
+		t.Error("zeros in one place show in another")
 	}
-	b[4096] = 9
-	if a[4096] != 0 {
-		t.Error("who punched sees what is written into the hole")
-	}
-	if err := MapOver(a[4096:8192], fd, 4096, true); err != nil {
+	if err := MoveOver(second, alias); err != nil {
 		t.Fatal(err)
 	}
-	if a[4096] != 9 {
-		t.Error("mapping over didn't bring the file back")
+	if second[0] != 1 {
+		t.Errorf("moved back, the page holds %d", second[0])
 	}
-	if err := Reserve(fd, 0, size); err != nil {
-		t.Error(err)
+	row, err := MapNothing(2 * 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Unmap(row)
+	if err := errors.Join(AliasOver(row[:4096], a[8192:3*4096]), AliasOver(row[4096:], second)); err != nil {
+		t.Fatal(err)
+	}
+	row[1] = 4
+	if row[0] != 3 || row[4096] != 1 || b[8193] != 4 {
+		t.Error("pages side by side aren't those of the file")
+	}
+	if err := MapCopyOver(second, fd, 4096); err != nil {
+		t.Fatal(err)
+	}
+	b[4096], second[1] = 5, 6
+	if second[0] != 1 || b[4097] != 0 {
+		t.Error("a private copy shares")
 	}
 }
 
@@ -154,23 +161,71 @@ func TestFutex(t *testing.T) {
 	testenv.Leaks(t)
 	fd := memfd(t)
 	a, b := mapped(t, fd, true), mapped(t, fd, true)
-	const word = 64
-	woken := make(chan struct{})
-	go func() {
-		defer close(woken)
-		for shm.Of(a).Load32(word) == 0 {
-			FutexWait(a[word:], 0)
-		}
-	}()
-	time.Sleep(20 * time.Millisecond)
-	shm.Of(b).Store32(word, 1)
-	FutexWake(b[word:])
-	select {
-	case <-woken:
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody was woken")
+	own := new(atomic.Uint32)
+	for name, wait := range sleeps(own) {
+		word := shm.Of(a).Page(0)
+		word.Store32(64, 0)
+		woken := make(chan struct{})
+		go func() {
+			defer close(woken)
+			for word.Load32(64) == 0 {
+				wait(a[64:])
+			}
+		}()
+		time.Sleep(5 * time.Millisecond)
+		shm.Of(b).Store32(64, 1)
+		FutexWake(b[64:])
+		within(t, name+" sleeper", woken)
+		wait(a[64:]) // differs: returns at once
 	}
-	FutexWait(a[word:], 0) // differs: returns at once
+}
+
+// sleeps are the ways to sleep on a word that is 0.
+func sleeps(own *atomic.Uint32) map[string]func([]byte) {
+	return map[string]func([]byte){
+		"a brief": func(b []byte) { FutexWaitBriefly(b, 0) },
+		"a long":  func(b []byte) { FutexWait(b, 0, own) },
+	}
+}
+
+func within(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s wasn't woken", what)
+	}
+}
+
+// TestRequeue: who shares a word with a sleeper can move the sleeper to another word,
+// and doesn't keep him by that.
+func TestRequeue(t *testing.T) {
+	testenv.Leaks(t)
+	a := mapped(t, memfd(t), true)
+	own := new(atomic.Uint32)
+	for name, wait := range sleeps(own) {
+		own.Store(0)
+		woken := make(chan struct{})
+		go func() {
+			defer close(woken)
+			wait(a)
+		}()
+		for FutexMove(a, 0, a[4096:]) != 1 {
+			select {
+			case <-woken: // before it could be moved, by its own time
+				woken = make(chan struct{})
+				go func() {
+					defer close(woken)
+					wait(a)
+				}()
+			default:
+			}
+		}
+		FutexWake(a) // reaches nobody
+		own.Store(1)
+		FutexWakeOwn(own)
+		within(t, name+" sleeper that was moved", woken)
+	}
 }
 
 // packets returns two connected packets.
@@ -180,14 +235,15 @@ func packets(t *testing.T) (a, b *Packet) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err = PacketOf(x); err != nil {
-		t.Fatal(err)
+	packet := func(fd int) *Packet {
+		p, err := NewPacket(os.NewFile(uintptr(fd), "packet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		return p
 	}
-	if b, err = PacketOf(y); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
+	return packet(x), packet(y)
 }
 
 func TestPacket(t *testing.T) {
@@ -199,7 +255,7 @@ func TestPacket(t *testing.T) {
 			t.Fatal(err)
 		}
 		buf := make([]byte, 64)
-		n, got, err := b.Recv(buf)
+		n, got, err := b.RecvFDs(buf)
 		if err != nil || !bytes.Equal(buf[:n], []byte("hello")) || len(got) != len(fds) {
 			t.Fatalf("%q with %d descriptors, %v; want %d", buf[:n], len(got), err, len(fds))
 		}
@@ -212,20 +268,33 @@ func TestPacket(t *testing.T) {
 	}
 }
 
-// TestPacketRefuses: what is too large is dropped whole, with its descriptors.
+// TestPacketRefuses: what is too large is dropped whole, with its descriptors, and so is
+// any descriptor where none is expected.
 func TestPacketRefuses(t *testing.T) {
 	testenv.Leaks(t)
 	a, b := packets(t)
 	fd := memfd(t)
-	for _, send := range []func() error{
-		func() error { return a.Send(make([]byte, 65), fd) },
-		func() error { return a.Send(make([]byte, 64), fd, fd, fd, fd, fd) },
-		func() error { return a.Send(make([]byte, 64), make([]int, 250)...) },
+	for _, c := range []struct {
+		send func() error
+		none bool
+	}{
+		{func() error { return a.Send(make([]byte, 65), fd) }, false},
+		{func() error { return a.Send(make([]byte, 64), fd, fd, fd, fd, fd) }, false},
+		{func() error { return a.Send(make([]byte, 64), make([]int, 250)...) }, false},
+		{func() error { return a.Send(make([]byte, 64), fd) }, true},
+		{func() error { return a.Send(make([]byte, 64), make([]int, 250)...) }, true},
 	} {
-		if err := send(); err != nil {
+		if err := c.send(); err != nil {
 			t.Fatal(err)
 		}
-		if n, fds, err := b.Recv(make([]byte, 64)); !errors.Is(err, ErrPacket) || n != 0 || fds != nil {
+		recv := b.RecvFDs
+		if c.none {
+			recv = func(buf []byte) (int, []int, error) {
+				n, err := b.Recv(buf)
+				return n, nil, err
+			}
+		}
+		if n, fds, err := recv(make([]byte, 64)); !errors.Is(err, ErrPacket) || n != 0 || fds != nil {
 			t.Errorf("%d bytes, descriptors %v, %v; want ErrPacket", n, fds, err)
 		}
 	}
@@ -233,7 +302,7 @@ func TestPacketRefuses(t *testing.T) {
 
 func TestPacketEnds(t *testing.T) {
 	testenv.Leaks(t)
-	a, b := packets(t)
+	a, _ := packets(t)
 	full := error(nil)
 	for range 1 << 20 {
 		if full = a.Send(make([]byte, 64)); full != nil {
@@ -243,20 +312,9 @@ func TestPacketEnds(t *testing.T) {
 	if !errors.Is(full, ErrFull) {
 		t.Errorf("to a peer that doesn't read: %v", full)
 	}
-	a.CloseWrite()
-	for {
-		_, _, err := b.Recv(make([]byte, 64))
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, io.EOF) {
-			t.Errorf("after CloseWrite: %v", err)
-		}
-		break
-	}
 	blocked := make(chan error)
 	go func() {
-		_, _, err := a.Recv(make([]byte, 64))
+		_, err := a.Recv(make([]byte, 64))
 		blocked <- err
 	}()
 	time.Sleep(10 * time.Millisecond)
@@ -264,4 +322,134 @@ func TestPacketEnds(t *testing.T) {
 	if err := <-blocked; err == nil {
 		t.Error("a blocked Recv survives Close")
 	}
+}
+
+// TestPacketEOF: the end of the other side comes after what it has sent.
+func TestPacketEOF(t *testing.T) {
+	testenv.Leaks(t)
+	a, b := packets(t)
+	if err := a.Send([]byte("last")); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	if n, err := b.Recv(make([]byte, 64)); n != 4 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if _, err := b.Recv(make([]byte, 64)); !errors.Is(err, io.EOF) {
+		t.Errorf("then %v", err)
+	}
+}
+
+// TestLifeline: each end tells of the other's, and nothing can be sent through it.
+func TestLifeline(t *testing.T) {
+	testenv.Leaks(t)
+	for _, how := range []string{"close", "over"} {
+		x, y, err := Lifeline()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range []int{x, y} {
+			if err := unix.Sendmsg(fd, []byte("x"), unix.UnixRights(0), nil, unix.MSG_NOSIGNAL); !errors.Is(err, unix.EPIPE) {
+				t.Errorf("sending a descriptor: %v, want EPIPE", err)
+			}
+		}
+		a, err := NewLine(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := NewLine(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var over atomic.Bool
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			a.Wait(over.Load)
+		}()
+		b.Nudge()
+		select {
+		case <-told:
+			t.Error("told of an end that wasn't")
+		case <-time.After(10 * time.Millisecond):
+		}
+		if how == "close" {
+			b.Close()
+		} else {
+			over.Store(true)
+			b.Nudge()
+		}
+		within(t, "the other end", told)
+		b.Close()
+		a.Close()
+	}
+}
+
+// TestPeerProcess: a process is told from another, by whatever the kernel has.
+func TestPeerProcess(t *testing.T) {
+	testenv.Leaks(t)
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	identify := func() (*unix.Ucred, *Process) {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		cred, err := PeerCred(c.(*net.UnixConn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := PeerProcess(c.(*net.UnixConn), cred)
+		if p == nil {
+			t.Fatal("the kernel doesn't say who connected")
+		}
+		return cred, p
+	}
+	var us [2]*Process
+	for i := range us {
+		c, err := net.Dial("unix", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var cred *unix.Ucred
+		cred, us[i] = identify()
+		defer us[i].Close()
+		if int(cred.Pid) != os.Getpid() || int(cred.Uid) != os.Getuid() {
+			t.Errorf("it says %+v of us", cred)
+		}
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestConnect$")
+	cmd.Env = append(os.Environ(), "XENIDC_SYS_TEST_CONNECT="+l.Addr().String())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, other := identify()
+	defer other.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !us[0].Same(us[1], true) || us[0].Same(other, false) || us[0].Same(nil, true) || (*Process)(nil).Same(nil, true) {
+		t.Error("processes are mixed up")
+	}
+	if other.lives() || !us[0].lives() {
+		t.Error("who lives is mixed up")
+	}
+}
+
+// TestConnect is the other process of TestPeerProcess.
+func TestConnect(t *testing.T) {
+	path := os.Getenv("XENIDC_SYS_TEST_CONNECT")
+	if path == "" {
+		return
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Read(make([]byte, 1))
 }

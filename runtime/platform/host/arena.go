@@ -5,7 +5,6 @@ package host
 import (
 	"fmt"
 	"math/bits"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,36 +15,36 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// An arena is the memory that one domain grants to one other with one kind of
-// access: a sealed, sparse memfd that only these two map.
+// An arena is the memory that one domain grants to one other with one kind of access.
 //
-//	page 0            T                                            pages-1
-//	+-----------------+------+------+------+------+-- - - --+------+
-//	| grant table:    |      |      |      |      |         |      |
-//	| one bit a page  |      | page i: grant reference i, plus     |
-//	| of the arena    |      | roRef in the read-only arena        |
-//	+-----------------+------+------+------+------+-- - - --+------+
+//	page 0            T                            limit           pages-1
+//	+-----------------+------+------+------+-- --+------+-- -- -- --+
+//	| grant table:    |      |      |      |     |      | no memory |
+//	| one bit a page  |      | page i: grant     |      | yet       |
+//	| of the arena    |      | reference i, plus |      |           |
+//	|                 |      | roRef in the      |      |           |
+//	|                 |      | read-only arena   |      |           |
+//	+-----------------+------+------+------+-- --+------+-- -- -- --+
 //
 // T is the pages that the table takes: 2 of 65536. The owner writes the table from
 // a private copy and never reads it; it tells an honest mapper which references are
 // good, in one load. A mapper that ignores it (or, in the read-write arena,
 // overwrites it) reaches nothing that isn't meant for it: the arena holds pages
 // granted to this very peer, pages that were and have been cleared, and zeros.
+//
+// Pages below limit have memory, on the owner's account, and keep it as long as the link
+// is there: nobody can take a page out of sealed memory, and a mapper uses none that has
+// no memory yet. So a mapper never pays for what an owner grants, and granting again is
+// no system call. The limit rises when no free pages are left below it.
 const (
-	maxArenaPages = 1 << 16
-	minArenaPages = 16
+	maxArenaPages = proto.MaxArenaPages
+	minArenaPages = proto.MinArenaPages
 	// defaultArenaPages is 256 MiB, or 16 MiB where address space is 32 bits.
 	defaultArenaPages = 1 << (12 + 4*(bits.UintSize/64))
 	// roRef is set in references to the read-only arena.
 	roRef = 1 << 20
-	// reserveAhead is how many pages are backed by memory at a time, so that a grant
-	// is no system call, and a lack of memory is an error there rather than a SIGBUS
-	// later.
-	reserveAhead = 64
-	// punchAtOnce is the size of a grant whose pages go back to the system in Free.
-	// Smaller ones are collected: punchLater pages go back together.
-	punchAtOnce = 16
-	punchLater  = 64
+	// growPages is how many pages get memory at a time, if there are as many.
+	growPages = 64
 )
 
 // tablePages is the number of pages of the grant table of an arena.
@@ -55,15 +54,12 @@ func tablePages(pages int) int { return (pages/8 + shm.PageSize - 1) / shm.PageS
 type arena struct {
 	p      *peer
 	access platform.Access
-	fd     int
 	b      []byte
 	mem    shm.Memory
 
 	mu     sync.Mutex
-	used   bitmap   // pages granted, or not yet given back to the system
-	backed bitmap   // pages that have memory
+	used   bitmap   // of the pages below the limit, which is its size
 	shown  []uint32 // what the grant table holds
-	stale  []span   // freed and cleared, to be punched before they are used again
 	grants map[*grant]struct{}
 	gone   bool // the peer is: nothing more is granted
 	dead   bool // unmapped
@@ -72,67 +68,14 @@ type arena struct {
 // span is a run of pages.
 type span struct{ first, n int }
 
-func newArena(p *peer, access platform.Access) (*arena, error) {
-	pages := p.d.opts.arenaPages
-	fd, err := sys.Memfd("xenidc-arena-"+strconv.Itoa(int(p.d.id))+"-"+strconv.Itoa(int(p.id)), pages*shm.PageSize)
-	if err != nil {
-		return nil, err
-	}
-	b, err := sys.Map(fd, 0, pages*shm.PageSize, true)
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	p.use() // for the arena; p lives, we hold its mu
-	a := &arena{
-		p: p, access: access, fd: fd, b: b, mem: shm.Of(b),
-		used: newBitmap(pages), backed: newBitmap(pages),
-		shown: make([]uint32, pages/32+1), grants: map[*grant]struct{}{},
-	}
-	a.used.take(tablePages(pages))
-	return a, nil
+func newArena(p *peer, access platform.Access) *arena {
+	p.use() // for the arena; p is new
+	b := p.mem.arenas[access]
+	return &arena{p: p, access: access, b: b, mem: shm.Of(b), grants: map[*grant]struct{}{}}
 }
 
-// arena returns what we grant with that access, made if need be.
-func (p *peer) arena(access platform.Access) (*arena, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gone {
-		return nil, platform.ErrPeerGone
-	}
-	if p.mine[access] == nil {
-		a, err := newArena(p, access)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
-		}
-		p.mine[access] = a
-	}
-	return p.mine[access], nil
-}
-
-// showArena answers Arena: it sends the descriptor, read-only for the read-only
-// arena.
-func (p *peer) showArena(m proto.Msg) error {
-	reply := proto.Msg{Op: proto.ArenaIs, ID: m.ID, Access: m.Access, Status: proto.NoArena}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gone || m.Access > uint8(platform.ReadOnly) || p.mine[m.Access] == nil {
-		return send(p.link, reply)
-	}
-	a := p.mine[m.Access]
-	fd := a.fd
-	if a.access == platform.ReadOnly {
-		ro, err := sys.ReadOnlyCopy(fd)
-		if err != nil {
-			reply.Status = proto.NoSpace
-			return send(p.link, reply)
-		}
-		defer unix.Close(ro)
-		fd = ro
-	}
-	reply.Status, reply.A = proto.OK, uint32(a.used.size)
-	return send(p.link, reply, fd)
-}
+// pages is how many there could be.
+func (a *arena) pages() int { return len(a.b) / shm.PageSize }
 
 // take grants n pages.
 func (a *arena) take(n int) (*grant, error) {
@@ -141,37 +84,51 @@ func (a *arena) take(n int) (*grant, error) {
 	if a.gone || a.dead {
 		return nil, platform.ErrPeerGone
 	}
+	limit := a.used.size
 	first, ok := a.used.take(n)
-	if !ok && len(a.stale) > 0 {
-		a.punchStale()
-		first, ok = a.used.take(n)
-	}
 	if !ok {
-		return nil, fmt.Errorf("%w: %d of %d pages of the arena are free", platform.ErrNoSpace, a.used.free, a.used.size)
+		if err := a.growLocked(n); err != nil {
+			return nil, err
+		}
+		if first, ok = a.used.take(n); !ok {
+			return nil, a.fullLocked()
+		}
 	}
-	if err := a.back(first, n); err != nil {
-		a.used.give(first, n)
-		return nil, fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
+	// Not what is fresh: the peer may have written to it, as it may at any time from now.
+	if stale := min(limit-first, n); stale > 0 {
+		a.mem.Zero(first*shm.PageSize, stale*shm.PageSize)
 	}
-	// Fresh pages too: the peer may have written to what wasn't granted yet.
-	a.mem.Zero(first*shm.PageSize, n*shm.PageSize)
 	g := newGrant(a, first, n)
 	a.grants[g] = struct{}{}
 	a.show(first, n, true)
 	return g, nil
 }
 
-// back makes sure that the pages have memory.
-func (a *arena) back(first, n int) error {
-	if a.backed.has(first, n) {
-		return nil
+// growLocked raises the limit, by n pages at least.
+func (a *arena) growLocked(n int) error {
+	table := 0
+	if a.used.size == 0 {
+		table = tablePages(a.pages())
 	}
-	n = min(max(n, reserveAhead), a.used.size-first)
-	if err := sys.Reserve(a.fd, first*shm.PageSize, n*shm.PageSize); err != nil {
-		return err
+	left := a.pages() - a.used.size
+	if n+table > left {
+		return a.fullLocked()
 	}
-	a.backed.set(first, n)
+	grow := min(max(n+table, growPages), left)
+	if err := sys.Populate(a.bytes(span{a.used.size, grow})); err != nil {
+		return fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
+	}
+	a.used.grow(grow)
+	if table > 0 {
+		a.used.take(table)
+		a.shown = make([]uint32, a.pages()/32+1)
+	}
 	return nil
+}
+
+func (a *arena) fullLocked() error {
+	return fmt.Errorf("%w: %d of %d pages of the arena are free", platform.ErrNoSpace,
+		a.pages()-a.used.size+a.used.free, a.pages())
 }
 
 // show writes the grant table.
@@ -193,38 +150,39 @@ func (a *arena) bytes(s span) []byte {
 	return a.b[s.first*shm.PageSize : (s.first+s.n)*shm.PageSize]
 }
 
-// revoke takes pages away: ours are private zeros from now on, the peer's a hole in
-// the file, which reads as zeros and which nobody reads after it.
-func (a *arena) revoke(g *grant) bool {
+// takeBack puts private memory in the place of pages: zeros, or what is in them. The
+// peer's are cleared, and nobody reads them after it until they are granted to it again.
+func (a *arena) takeBack(g *grant, keep bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.dead || g.freed || g.revoked {
 		return true
 	}
-	a.show(g.first, g.n, false)
-	if sys.MapZerosOver(a.bytes(g.span)) != nil {
+	pages, err := sys.Alias(a.bytes(g.span))
+	if err != nil {
 		return false
 	}
-	g.revoked = true
-	return a.punch(g.span)
-}
-
-// reclaim makes our view of pages a private copy, and the peer's a hole in the file.
-func (a *arena) reclaim(g *grant) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.dead || g.freed || g.revoked {
-		return true
+	if keep {
+		err = a.copyOver(g)
+	} else {
+		err = sys.MapZerosOver(a.bytes(g.span))
 	}
-	if sys.MapCopyOver(a.bytes(g.span), a.fd, g.first*shm.PageSize) != nil {
+	if err != nil {
+		sys.Unmap(pages)
 		return false
 	}
 	a.show(g.first, g.n, false)
-	g.revoked = true
-	return a.punch(g.span)
+	shm.Of(pages).Zero(0, len(pages))
+	g.revoked, g.pages = true, pages
+	return true
 }
 
-// free ends a grant. Pages whose memory can't be given back are never used again.
+// copyOver makes our view of a grant a private copy.
+func (a *arena) copyOver(g *grant) error {
+	return sys.MapCopyOver(a.bytes(g.span), a.p.mem.fds[a.access], a.p.mem.at[a.access]+g.first*shm.PageSize)
+}
+
+// free ends a grant. Revoked pages that can't be had back are never used again.
 func (a *arena) free(g *grant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -233,52 +191,21 @@ func (a *arena) free(g *grant) {
 	}
 	g.freed = true
 	delete(a.grants, g)
-	a.show(g.first, g.n, false)
 	switch {
-	case g.revoked:
-		// The peer may have written to the hole; nobody has read that.
-		if a.punch(g.span) && sys.MapOver(a.bytes(g.span), a.fd, g.first*shm.PageSize, true) == nil {
-			a.used.give(g.first, g.n)
-		}
-	case g.n >= punchAtOnce:
-		if a.punch(g.span) {
-			a.used.give(g.first, g.n)
-		}
-	default:
+	case a.gone && g.revoked:
+		sys.Unmap(g.pages)
+	case a.gone:
+		a.show(g.first, g.n, false)
 		a.mem.Zero(g.first*shm.PageSize, g.n*shm.PageSize)
-		a.stale = append(a.stale, g.span)
-		if len(a.stale) >= punchLater {
-			a.punchStale()
-		}
+	case !g.revoked:
+		a.show(g.first, g.n, false)
+		a.mem.Zero(g.first*shm.PageSize, g.n*shm.PageSize)
+		a.used.give(g.first, g.n)
+	case sys.MoveOver(a.bytes(g.span), g.pages) == nil:
+		a.used.give(g.first, g.n)
 	}
 	if a.gone && len(a.grants) == 0 {
 		a.unmap()
-	}
-}
-
-// punch gives the memory of pages back to the system.
-func (a *arena) punch(s span) bool {
-	if sys.Punch(a.fd, s.first*shm.PageSize, s.n*shm.PageSize) != nil {
-		return false
-	}
-	a.backed.clear(s.first, s.n)
-	return true
-}
-
-// punchStale gives back the memory of what was freed, neighbours together, and
-// makes the pages free for use.
-func (a *arena) punchStale() {
-	for len(a.stale) > 0 {
-		s := a.stale[0]
-		k := 1
-		for k < len(a.stale) && a.stale[k].first == s.first+s.n {
-			s.n += a.stale[k].n
-			k++
-		}
-		a.stale = append(a.stale[:0], a.stale[k:]...)
-		if a.punch(s) {
-			a.used.give(s.first, s.n)
-		}
 	}
 }
 
@@ -303,22 +230,25 @@ func (a *arena) end() {
 	if a.dead {
 		return
 	}
-	if a.keepHeld() {
-		a.punch(span{0, a.used.size})
+	if all, err := sys.Alias(a.bytes(span{0, a.used.size})); err == nil {
+		if a.keepHeldLocked() {
+			shm.Of(all).Zero(0, len(all))
+		}
+		sys.Unmap(all)
 	}
 	if len(a.grants) == 0 {
 		a.unmap()
 	}
 }
 
-// keepHeld makes what is granted private. It is false if the kernel can't: then the peer
-// keeps what it has mapped. a.mu is held.
-func (a *arena) keepHeld() bool {
+// keepHeldLocked makes what is granted private. It is false if the kernel can't: then the
+// peer keeps what it has mapped.
+func (a *arena) keepHeldLocked() bool {
 	for g := range a.grants {
 		if g.revoked {
 			continue
 		}
-		if sys.MapCopyOver(a.bytes(g.span), a.fd, g.first*shm.PageSize) != nil {
+		if a.copyOver(g) != nil {
 			return false
 		}
 		g.revoked = true
@@ -330,7 +260,7 @@ func (a *arena) unmap() {
 	if !a.dead {
 		a.dead = true
 		sys.Unmap(a.b)
-		unix.Close(a.fd)
+		unix.Close(a.p.mem.fds[a.access])
 		a.p.unuse()
 	}
 }

@@ -18,6 +18,15 @@ func newBitmap(size int) bitmap {
 	return bitmap{w: make([]uint64, (size+63)/64), size: size, free: size}
 }
 
+// grow adds n free things.
+func (m *bitmap) grow(n int) {
+	m.size += n
+	m.free += n
+	for len(m.w) < (m.size+63)/64 {
+		m.w = append(m.w, 0)
+	}
+}
+
 // take takes n free things in a row and returns the first.
 func (m *bitmap) take(n int) (first int, ok bool) {
 	if n > m.free {
@@ -58,16 +67,6 @@ func (m *bitmap) find(from, to, n int) int {
 		run = 0
 	}
 	return -1
-}
-
-// has reports whether n bits in a row are all set.
-func (m *bitmap) has(first, n int) bool {
-	for i := first; i < first+n; i++ {
-		if m.w[i/64]>>(i%64)&1 == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 func (m *bitmap) set(first, n int) {

@@ -3,23 +3,18 @@
 package host
 
 import (
-	"context"
-	"sync"
-	"sync/atomic"
-
 	"github.com/xenidc/idc/runtime/platform"
-	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
 )
 
-// channel implements platform.Channel. Its life:
+// channel implements platform.Channel. Its life, which the other side sees in the word
+// of who is bound to it:
 //
 //	Listen -> deaf --the peer binds--> bound --the peer's end closes--> deaf
 //	Bind   -------------------------> bound
 //	any    --Close--> closed
 type channel struct {
 	p      *peer
-	port   uint32
-	remote atomic.Uint32 // the peer's port; 0 while nobody is bound
+	index  uint32        // of the port within the link
 	signal chan struct{} // capacity 1
 
 	// Guarded by the inbox's mu.
@@ -27,18 +22,16 @@ type channel struct {
 	next, prev             *channel
 }
 
-// newChannel allocates a port for events from p.
-func (d *Domain) newChannel(p *peer) (*channel, error) {
+// newChannel allocates a port for events from p, bound to a port of p's, or listening.
+func (p *peer) newChannel(bound uint32) (*channel, error) {
 	if !p.use() {
 		return nil, platform.ErrPeerGone
 	}
-	port, ok := d.ports.take()
-	if !ok {
+	c := &channel{p: p, signal: make(chan struct{}, 1)}
+	if err := p.in.open(c, bound); err != nil {
 		p.unuse()
-		return nil, platform.ErrNoSpace
+		return nil, err
 	}
-	c := &channel{p: p, port: port, signal: make(chan struct{}, 1)}
-	p.in.open(c)
 	return c, nil
 }
 
@@ -48,15 +41,15 @@ func (d *Domain) Listen(peer platform.DomID) (platform.Channel, error) {
 	if err != nil {
 		return nil, d.wrapPeer("listen for", peer, err)
 	}
-	c, err := d.newChannel(p)
+	c, err := p.newChannel(listening)
 	if err != nil {
 		return nil, d.wrapPeer("listen for", peer, err)
 	}
 	return c, nil
 }
 
-// Bind makes a port of ours the other end of a port of peer's. It blocks until the
-// peer has answered, and no longer than 10 seconds.
+// Bind makes a port of ours the other end of a port of peer's. Once the two domains are
+// linked it doesn't block.
 func (d *Domain) Bind(peer platform.DomID, remote platform.Port) (platform.Channel, error) {
 	c, err := d.bind(peer, uint32(remote))
 	if err != nil {
@@ -66,37 +59,34 @@ func (d *Domain) Bind(peer platform.DomID, remote platform.Port) (platform.Chann
 }
 
 func (d *Domain) bind(peer platform.DomID, remote uint32) (*channel, error) {
-	if remote == 0 || remote >= maxPorts {
-		return nil, platform.ErrBadPort
-	}
 	p, err := d.linked(peer)
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.newChannel(p)
+	theirs := p.out.index(remote)
+	if theirs == 0 {
+		return nil, platform.ErrBadPort
+	}
+	c, err := p.newChannel(theirs)
 	if err != nil {
 		return nil, err
 	}
-	c.remote.Store(remote)
-	a, err := p.ask(context.Background(), proto.Msg{Op: proto.Bind, A: remote, B: c.port})
-	closeFD(a.fd)
-	if err == nil {
-		err = a.Status.Err()
-	}
-	if err != nil {
-		c.remote.Store(0)
+	if !p.out.bind(theirs, c.index) {
 		c.Close()
-		return nil, err
+		if p.isGone() {
+			return nil, platform.ErrPeerGone
+		}
+		return nil, platform.ErrBadPort
 	}
 	c.Wake() // the first, spurious event
 	return c, nil
 }
 
 // Port is our end's number.
-func (c *channel) Port() platform.Port { return platform.Port(c.port) }
+func (c *channel) Port() platform.Port { return platform.Port(c.p.in.tag<<indexBits | c.index) }
 
 // Notify makes an event pending on the peer's end.
-func (c *channel) Notify() { c.p.out.notify(c.remote.Load()) }
+func (c *channel) Notify() { c.p.out.notify(c.index) }
 
 // Wait blocks until an event is pending, and clears it.
 func (c *channel) Wait() error { return c.p.in.wait(c) }
@@ -112,13 +102,12 @@ func (c *channel) Wake() {
 
 // Close frees the port. The peer's end stays, and can be bound again.
 func (c *channel) Close() error {
-	if !c.p.in.shut(c) {
+	bound, ok := c.p.in.shut(c)
+	if !ok {
 		return platform.ErrClosed
 	}
-	if remote := c.remote.Swap(0); remote != 0 {
-		c.p.tell(proto.Msg{Op: proto.Unbind, A: remote, B: c.port})
-	}
-	c.p.d.ports.give(c.port)
+	c.p.out.unbind(bound, c.index)
+	c.p.in.give(c.index)
 	c.p.unuse()
 	return nil
 }
@@ -138,27 +127,4 @@ func (c *channel) outcome() (err error, done bool) {
 		return platform.ErrPeerGone, true
 	}
 	return nil, false
-}
-
-// portTable gives out the ports of a domain: its numbers are unique across peers.
-type portTable struct {
-	mu   sync.Mutex
-	bits bitmap
-}
-
-func (t *portTable) take() (uint32, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.bits.size == 0 {
-		t.bits = newBitmap(maxPorts)
-		t.bits.take(1) // port 0 is none
-	}
-	n, ok := t.bits.take(1)
-	return uint32(n), ok
-}
-
-func (t *portTable) give(port uint32) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.bits.give(int(port), 1)
 }

@@ -6,10 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
@@ -17,7 +20,14 @@ import (
 )
 
 // leaveTime bounds how long Close waits for a broker that doesn't answer.
-const leaveTime = 5 * time.Second
+const leaveTime = 2 * time.Second
+
+// brokerTime bounds how long a question waits for it. It answers within proto.LinkTime
+// unless it is stopped.
+const brokerTime = 10 * time.Second
+
+// errSilent says that the broker is there and does nothing.
+var errSilent = errors.New("the broker doesn't answer")
 
 // control is our connection with the broker.
 type control struct {
@@ -49,14 +59,17 @@ func dial(ctx context.Context, path string) (*control, error) {
 }
 
 // join says who we are and returns the broker's answer.
-func (c *control) join(ctx context.Context, name string) (proto.Msg, error) {
+func (c *control) join(ctx context.Context, o options) (proto.Msg, error) {
 	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
 	defer stop()
-	if err := send(c.conn, proto.Msg{Op: proto.Join, A: proto.Version, Name: name}); err != nil {
+	err := send(c.conn, proto.Msg{
+		Op: proto.Join, A: proto.Version, B: uint32(o.arenaPages), C: uint32(linkRoom()), Name: o.name,
+	})
+	if err != nil {
 		return proto.Msg{}, err
 	}
-	m, fd, err := receive(c.conn)
-	closeFD(fd)
+	m, fds, err := receive(c.conn)
+	sys.CloseAll(fds)
 	switch {
 	case ctx.Err() != nil:
 		return m, context.Cause(ctx)
@@ -72,30 +85,37 @@ func (c *control) join(ctx context.Context, name string) (proto.Msg, error) {
 	return m, nil
 }
 
-// serve takes what the broker sends until the connection ends. introduced is called
-// for each new link and owns its descriptor.
-func (c *control) serve(introduced func(proto.Msg, int)) {
+// serve takes what the broker sends until the connection ends. notice is called for each
+// notice, owns its descriptors, and returns the answer's status.
+func (c *control) serve(notice func(proto.Msg, []int) proto.Status) {
 	defer close(c.gone)
 	defer c.questions.fail(ErrBrokerGone)
 	defer c.conn.Close()
 	for {
-		m, fd, err := receive(c.conn)
+		m, fds, err := receive(c.conn)
 		if err != nil {
 			return
 		}
-		switch {
-		case m.Op == proto.Peer && fd >= 0:
-			introduced(m, fd)
-		case m.Op == proto.Linked, m.Op == proto.StoreIs:
-			c.answer(m, fd)
+		switch m.Op {
+		case proto.Peer, proto.Ready, proto.Gone:
+			err = send(c.conn, proto.Msg{Op: proto.Noted, A: m.A, Status: notice(m, fds)})
+		case proto.Linked, proto.StoreIs:
+			c.answer(m, fds)
 		default:
-			closeFD(fd)
+			sys.CloseAll(fds)
+		}
+		if err != nil {
+			return
 		}
 	}
 }
 
 // ask sends a question and waits for the answer.
-func (c *control) ask(ctx context.Context, m proto.Msg) (answer, error) {
+func (c *control) ask(m proto.Msg) (answer, error) { return c.askFor(context.Background(), m) }
+
+func (c *control) askFor(ctx context.Context, m proto.Msg) (answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, brokerTime, errSilent)
+	defer cancel()
 	return c.questions.ask(ctx, c.conn, m)
 }
 
@@ -111,31 +131,36 @@ func (c *control) leave() {
 }
 
 // send sends one message; it never blocks.
-func send(c *sys.Packet, m proto.Msg, fds ...int) error {
+func send(c *sys.Packet, m proto.Msg) error {
 	var buf [proto.MaxSize]byte
-	return c.Send(m.Append(buf[:0]), fds...)
+	return c.Send(m.Append(buf[:0]))
 }
 
-// receive returns the next message and its one descriptor, or -1. More than one
-// breaks the protocol.
-func receive(c *sys.Packet) (proto.Msg, int, error) {
+// receive returns the broker's next message and its descriptors.
+func receive(c *sys.Packet) (proto.Msg, []int, error) {
 	var buf [proto.MaxSize]byte
-	n, fds, err := c.Recv(buf[:])
+	n, fds, err := c.RecvFDs(buf[:])
 	if err != nil {
-		return proto.Msg{}, -1, err
+		return proto.Msg{}, nil, err
 	}
 	m, err := proto.Parse(buf[:n])
-	if err == nil && len(fds) > 1 {
-		err = sys.ErrPacket
-	}
 	if err != nil {
 		sys.CloseAll(fds)
-		return proto.Msg{}, -1, err
+		return proto.Msg{}, nil, err
 	}
-	if len(fds) == 0 {
-		return m, -1, nil
+	return m, fds, nil
+}
+
+// fdsPerLink is how many descriptors a link takes: the line, and two of memory.
+const fdsPerLink = 3
+
+// linkRoom is how many links we have descriptors for, when half of them are for links.
+func linkRoom() int {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return 1
 	}
-	return m, fds[0], nil
+	return int(min(max(l.Cur/2/fdsPerLink, 1), math.MaxInt32))
 }
 
 // programName is the default name of a domain.

@@ -9,17 +9,18 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// grant implements platform.Grant. revoked and freed are guarded by the arena's mu.
+// grant implements platform.Grant. What follows one is guarded by the arena's mu.
 type grant struct {
 	a *arena
 	span
 	refs           []platform.GrantRef
 	one            [1]platform.GrantRef // refs of a grant of one page
 	revoked, freed bool
+	pages          []byte // the shared pages, once other memory is in their place
 }
 
-// Grant allocates zeroed pages and grants each to peer. It makes no system call but
-// for one in 64 pages, and the first time for a peer and kind of access.
+// Grant allocates zeroed pages and grants each to peer. It makes a system call only when
+// more pages are granted than ever before, one for 64 pages.
 func (d *Domain) Grant(peer platform.DomID, pages int, access platform.Access) (platform.Grant, error) {
 	g, err := d.grant(peer, pages, access)
 	if err != nil {
@@ -36,11 +37,7 @@ func (d *Domain) grant(peer platform.DomID, pages int, access platform.Access) (
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.arena(access)
-	if err != nil {
-		return nil, err
-	}
-	return a.take(pages)
+	return p.mine[access].take(pages)
 }
 
 func newGrant(a *arena, first, n int) *grant {
@@ -66,11 +63,11 @@ func (g *grant) Refs() []platform.GrantRef { return g.refs }
 
 // Revoke takes the memory back: the peer reads zeros, and what it writes reaches
 // nobody. It returns false only when the kernel has no room for another mapping.
-func (g *grant) Revoke() bool { return g.a.revoke(g) }
+func (g *grant) Revoke() bool { return g.a.takeBack(g, false) }
 
-// Reclaim takes the memory back as it is: ours becomes a private copy, and the peer's a
-// hole in the file.
-func (g *grant) Reclaim() bool { return g.a.reclaim(g) }
+// Reclaim takes the memory back as it is: ours becomes a private copy, and the peer's is
+// cleared.
+func (g *grant) Reclaim() bool { return g.a.takeBack(g, true) }
 
 // Free returns the pages. They are used again as late as possible.
 func (g *grant) Free() { g.a.free(g) }

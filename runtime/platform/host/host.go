@@ -6,24 +6,26 @@
 //
 //	     process A (domain 1)                       process B (domain 2)
 //	+---------------------------+             +---------------------------+
-//	| arena for 2, read-write   |=== memfd ==>| arena of 1, read-write    |
-//	| arena for 2, read-only    |=== memfd ==>| arena of 1, read-only     |
-//	| event memory of 1         |<== memfd ===| (2 rings here)            |
-//	| (1 rings here)            |=== memfd ==>| event memory of 2         |
-//	+------------+--------------+             +-------------+-------------+
-//	             |              \---- link (seqpacket) ---/ |
-//	             +--- control socket --- broker ------------+
+//	| events, both ways         |             | the same                  |
+//	| arena for 2, read-write   |==  memory ==| the same                  |
+//	| arena of 2, read-write    |   of their  | the same                  |
+//	| arena for 2, read-only    |==   link  ==| mapped read-only          |
+//	| arena of 2, mapped r/o    |             | arena for 1, read-only    |
+//	+-------------+-------------+             +-------------+-------------+
+//	              |             \--- a line: who ended --/  |
+//	              +--- control socket --- broker -----------+
 //
-// Memory: one sealed memfd for each ordered pair of domains and kind of access. A
-// grant is an offset in it: granting and mapping are no system calls. Only the two
-// parties ever hold the descriptor. Events: the FIFO structure of package evtchn in
-// memory of the receiver's that it shares with one sender, and a futex word beside
-// it; a notification that finds the receiver awake is no system call either. The
-// broker (package broker) numbers and introduces the domains and keeps the store.
+// The broker (package broker) numbers the domains, keeps the store, and makes what two
+// domains share: sealed memory for each pair, and a line that tells of an end. No domain
+// takes a descriptor of another, or a message. A grant is an offset in that memory:
+// granting and mapping are no system calls. Events: the FIFO structure of package evtchn
+// with a futex word beside it; a notification that finds the receiver awake is no system
+// call either. Who is bound to which port is a word there, too.
 //
-// A futex rather than an eventfd, because the descriptor's flags would be shared
-// with the peer, which could make our write block or eat our own wake-ups. Both
-// measured the same: 3.8 us there and back between two processes.
+// Whoever sleeps on the futex word that it shares with a peer sleeps on a word of its own
+// at the same time (futex_waitv): the peer can keep its own events from waking us, and
+// nothing else. A futex rather than an eventfd, because an eventfd's flags and counter
+// would be the peer's, too, who could make our write block or eat our own wake-ups.
 //
 // docs/host.md tells what is protected from whom.
 package host
@@ -38,8 +40,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
@@ -78,7 +78,7 @@ type Domain struct {
 	id       platform.DomID
 	opts     options
 	control  *control
-	ports    portTable
+	tags     atomic.Uint32  // the last given to a peer's ports
 	embedded *broker.Broker // the one that ends with us, or nil
 	stays    stays
 
@@ -91,7 +91,10 @@ type Domain struct {
 	wg     sync.WaitGroup
 }
 
-var _ platform.Domain = (*Domain)(nil)
+var (
+	_ platform.Domain = (*Domain)(nil)
+	_ platform.Users  = (*Domain)(nil)
+)
 
 // Join makes the caller a domain at the broker whose store socket is at path. If that is
 // empty it is the one that the environment names, IDC_PLATFORM=host:PATH, else the one at
@@ -121,13 +124,13 @@ func joinAt(ctx context.Context, path string, o options) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := c.join(ctx, o.name)
+	w, err := c.join(ctx, o)
 	if err != nil {
 		c.conn.Close()
 		return nil, fmt.Errorf("join the broker at %s: %w", path, err)
 	}
 	d.id, d.control = platform.DomID(w.A), c
-	d.wg.Go(func() { c.serve(d.introduced) })
+	d.wg.Go(func() { c.serve(d.notice) })
 	return d, nil
 }
 
@@ -147,18 +150,19 @@ func (d *Domain) DialToolstack(ctx context.Context) (io.ReadWriteCloser, error) 
 	return d.dialStore(ctx, proto.PrivilegedStore)
 }
 
-func (d *Domain) dialStore(ctx context.Context, flags uint8) (io.ReadWriteCloser, error) {
-	a, err := d.control.ask(ctx, proto.Msg{Op: proto.Store, Flags: flags})
+func (d *Domain) dialStore(ctx context.Context, flags uint16) (io.ReadWriteCloser, error) {
+	a, err := d.control.askFor(ctx, proto.Msg{Op: proto.Store, Flags: flags})
 	if err == nil {
 		err = a.Status.Err()
 	}
-	if err == nil && a.fd < 0 {
+	if err == nil && len(a.fds) != 1 {
+		sys.CloseAll(a.fds)
 		err = errors.New("no descriptor came")
 	}
 	if err != nil {
 		return nil, d.wrap("dial the store", err)
 	}
-	f := os.NewFile(uintptr(a.fd), "store")
+	f := os.NewFile(uintptr(a.fds[0]), "store")
 	defer f.Close()
 	conn, err := net.FileConn(f)
 	if err != nil {
@@ -202,6 +206,7 @@ func (d *Domain) end() error {
 	d.peers.Store(&map[platform.DomID]*peer{})
 	held, stores := keys(d.held), keys(d.stores)
 	d.mu.Unlock()
+	d.control.fail(platform.ErrClosed)
 	for _, s := range stores {
 		s.Close()
 	}
@@ -232,42 +237,55 @@ func (d *Domain) isClosed() bool {
 	return d.closed
 }
 
-// introduced takes the end of a link that the broker made for us.
-func (d *Domain) introduced(m proto.Msg, fd int) {
-	conn, err := sys.PacketOf(fd)
-	if err != nil {
-		return
-	}
+// notice takes what the broker tells us of a peer. It owns the descriptors.
+func (d *Domain) notice(m proto.Msg, fds []int) proto.Status {
 	id := platform.DomID(m.A)
-	p, err := d.record(id)
-	if err != nil || !p.attach(conn, Cred{PID: int(m.B), UID: int(m.ID)}) {
-		conn.Close()
-		return
+	switch {
+	case m.Op == proto.Peer && len(fds) >= 3:
+		return d.meetNew(id, m, fds)
+	case m.Op == proto.Ready:
+		p, fd := d.lookup(id), -1
+		if len(fds) == 1 {
+			fd = fds[0]
+		}
+		if p == nil {
+			closeFD(fd)
+		} else if !p.ready(m, fd) {
+			p.drop()
+		}
+	case m.Op == proto.Gone:
+		if p := d.lookup(id); p != nil {
+			p.drop()
+		}
+	default:
+		sys.CloseAll(fds)
 	}
-	d.wg.Go(p.serve)
+	return proto.OK
+}
+
+// meetNew makes a peer of the memory that the broker made for it and us.
+func (d *Domain) meetNew(id platform.DomID, m proto.Msg, fds []int) proto.Status {
+	p, err := newPeer(d, m, fds)
+	if err != nil {
+		return proto.NoSpace
+	}
+	d.mu.Lock()
+	closed := d.closed || d.lookup(id) != nil
+	if !closed {
+		d.held[p] = struct{}{}
+		d.setPeer(id, p)
+	}
+	d.mu.Unlock()
+	if closed {
+		p.drop()
+		return proto.Ended
+	}
+	d.wg.Go(p.watch)
+	return proto.OK
 }
 
 // lookup returns the peer of that number if we know it and it lives.
 func (d *Domain) lookup(id platform.DomID) *peer { return (*d.peers.Load())[id] }
-
-// record returns the peer of that number, made if need be.
-func (d *Domain) record(id platform.DomID) (*peer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return nil, platform.ErrClosed
-	}
-	if p := d.lookup(id); p != nil {
-		return p, nil
-	}
-	p, err := newPeer(d, id)
-	if err != nil {
-		return nil, err
-	}
-	d.held[p] = struct{}{}
-	d.setPeer(id, p)
-	return p, nil
-}
 
 // setPeer makes p the peer of that number, or none when p is nil. d.mu is held.
 func (d *Domain) setPeer(id platform.DomID, p *peer) {
@@ -301,8 +319,7 @@ func (d *Domain) release(p *peer) {
 }
 
 // ahead returns the peer of that number for granting and listening: it may come
-// later, but not have been. The record is made before the broker is asked, so that
-// a peer that joins and dies meanwhile is noticed.
+// later, but not have been.
 func (d *Domain) ahead(id platform.DomID) (*peer, error) {
 	if p := d.lookup(id); p != nil {
 		return p, nil
@@ -310,41 +327,36 @@ func (d *Domain) ahead(id platform.DomID) (*peer, error) {
 	if id == 0 || id == d.id || id >= platform.FirstReserved {
 		return nil, platform.ErrNoDomain
 	}
-	p, err := d.record(id)
-	if err != nil {
-		return nil, err
+	err := d.meet(id)
+	if p := d.lookup(id); p != nil {
+		return p, nil // whether or not it is there
 	}
-	err = d.meet(context.Background(), id)
-	if errors.Is(err, platform.ErrNoDomain) {
-		return p, nil
-	}
-	if err == nil && !p.isLinked() {
-		err = platform.ErrPeerGone // we met before, and one of us hung up
-	}
-	if err != nil {
-		p.drop()
-		return nil, err
-	}
-	return p, nil
+	return nil, missing(err)
 }
 
 // linked returns the peer of that number for mapping and binding: it must be there.
 func (d *Domain) linked(id platform.DomID) (*peer, error) {
-	p := d.lookup(id)
-	if p == nil || !p.isLinked() {
-		if err := d.meet(context.Background(), id); err != nil {
-			return nil, err
-		}
-		if p = d.lookup(id); p == nil {
-			return nil, platform.ErrPeerGone
-		}
+	if p := d.lookup(id); p != nil && p.isLinked() {
+		return p, nil
 	}
-	return p, p.ready()
+	err := d.meet(id)
+	if p := d.lookup(id); err == nil && p != nil && p.isLinked() {
+		return p, nil
+	}
+	return nil, missing(err)
 }
 
-// meet has the broker introduce us.
-func (d *Domain) meet(ctx context.Context, id platform.DomID) error {
-	a, err := d.control.ask(ctx, proto.Msg{Op: proto.Link, A: uint32(id)})
+// missing is why a peer isn't there that the broker has linked us with, or hasn't.
+func missing(err error) error {
+	if err == nil {
+		return platform.ErrPeerGone // we met, and one of us hung up
+	}
+	return err
+}
+
+// meet has the broker link us.
+func (d *Domain) meet(id platform.DomID) error {
+	a, err := d.control.ask(proto.Msg{Op: proto.Link, A: uint32(id)})
 	if err != nil {
 		return err
 	}
@@ -352,7 +364,7 @@ func (d *Domain) meet(ctx context.Context, id platform.DomID) error {
 }
 
 // Cred is who a peer is, as the kernel told the broker when it joined.
-type Cred struct{ PID, UID int }
+type Cred struct{ PID, UID, GID int }
 
 // PeerCred returns who the peer is. It is false as long as we haven't been
 // introduced, and once the peer is gone.
@@ -364,16 +376,19 @@ func (d *Domain) PeerCred(id platform.DomID) (Cred, bool) {
 	return p.cred, true
 }
 
+// UserOf returns the user and group that peer runs as, as the kernel told the broker.
+func (d *Domain) UserOf(peer platform.DomID) (uid, gid uint32, err error) {
+	p, err := d.linked(peer)
+	if err != nil {
+		return 0, 0, d.wrapPeer("ask who is", peer, err)
+	}
+	return uint32(p.cred.UID), uint32(p.cred.GID), nil
+}
+
 func keys[K comparable](m map[K]struct{}) []K {
 	ks := make([]K, 0, len(m))
 	for k := range m {
 		ks = append(ks, k)
 	}
 	return ks
-}
-
-func closeFD(fd int) {
-	if fd >= 0 {
-		unix.Close(fd)
-	}
 }

@@ -3,58 +3,16 @@
 package host
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/xenidc/idc/runtime/evtchn"
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
-	"github.com/xenidc/idc/runtime/shm"
 )
-
-// The event memory of one direction of a pair. The receiver makes it; the sender
-// maps it too.
-//
-//	page 0                                     pages 1 to 128
-//	+---------------------+--------+--------+--------------------------------+
-//	| FIFO control block  |  ...   | bell   | event words, one a port of the |
-//	| offset 0, 72 bytes  |        | at 128 | receiver's, 1024 to a page     |
-//	+---------------------+--------+--------+--------------------------------+
-//
-// bell is 1 while the receiver sleeps, or is about to, and 0 otherwise. The sender
-// exchanges it for 0 after making a port pending, and wakes whoever sleeps on it if
-// it was 1. The receiver sets it, looks at the queues once more, and sleeps on it:
-// since both exchange and look are sequentially consistent, one of them sees the
-// other. What the sender writes there beyond that costs the receiver a spurious
-// wake-up at most, and the lack of one is the sender's own event lost.
-const (
-	maxPorts   = evtchn.MaxPorts
-	bellOff    = 128
-	eventSize  = shm.PageSize * (1 + evtchn.MaxPages)
-	eventBatch = 256 // events consumed before others get a turn
-)
-
-// eventMemory is a mapping of event memory.
-type eventMemory struct {
-	b              []byte
-	control, array shm.Memory
-}
-
-func mapEvents(fd int) (*eventMemory, error) {
-	b, err := sys.Map(fd, 0, eventSize, true)
-	if err != nil {
-		return nil, err
-	}
-	m := shm.Of(b)
-	return &eventMemory{b, m.Page(0), m.Slice(shm.PageSize, eventSize-shm.PageSize)}, nil
-}
-
-// wake wakes who sleeps on the bell.
-func (m *eventMemory) wake() { sys.FutexWake(m.b[bellOff:]) }
 
 // inbox receives the events of one peer. It has no goroutine: of those who wait for
 // channels of this peer one sleeps on the bell for all (the sleeper), and the
@@ -62,18 +20,20 @@ func (m *eventMemory) wake() { sys.FutexWake(m.b[bellOff:]) }
 // into the queues, delivers. One waiter alone, the usual case, is woken by the
 // kernel directly.
 type inbox struct {
-	gate gate // entered by who touches mem
-	mem  *eventMemory
+	gate gate // entered by who touches the memory
+	mine *events
 	recv *evtchn.Receiver
-	fd   int // of mem; -1 once sent
+	tag  uint32 // the upper part of our ports' numbers
 
-	// A kick gets the sleeper out of its sleep for a reason of ours. The peer can
-	// set the bell between our clearing it and the sleeper's looking at it, so the
-	// kick is repeated until the sleeper has seen it.
-	asleep, kicked atomic.Bool
-	again          *time.Timer
+	// kicked gets the sleeper out of its sleep for a reason of ours. It is not 0 from the
+	// kick until the sleeper has seen it. The sleeper sleeps on this word, too, which the
+	// peer doesn't share: whatever that does, a kick is heard, at once or within
+	// sys.BriefTime.
+	kicked atomic.Uint32
+	asleep atomic.Bool
 
 	mu      sync.Mutex // guards what follows, fields of channels, and Consume
+	indices bitmap
 	ports   map[uint32]*channel
 	sleeper *channel
 	waiting *channel // those who wait for their signal: a list through next and prev
@@ -83,75 +43,69 @@ type inbox struct {
 	deliver func(port uint32)
 }
 
-func newInbox() (*inbox, error) {
-	fd, err := sys.Memfd("xenidc-events", eventSize)
-	if err != nil {
-		return nil, err
-	}
-	mem, err := mapEvents(fd)
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	in := &inbox{mem: mem, fd: fd, ports: map[uint32]*channel{}}
-	if in.recv, err = evtchn.NewReceiver(mem.control, mem.array, maxPorts); err != nil {
-		unix.Close(fd)
-		sys.Unmap(mem.b)
+func newInbox(mine *events, tag uint32) (*inbox, error) {
+	in := &inbox{mine: mine, tag: tag, ports: map[uint32]*channel{}, indices: newBitmap(linkPorts)}
+	in.indices.take(1) // port 0 is none
+	var err error
+	if in.recv, err = evtchn.NewReceiver(mine.control, mine.words, linkPorts); err != nil {
 		return nil, err
 	}
 	in.deliver = in.fire
-	in.again = time.AfterFunc(time.Hour, in.kickAgain)
-	in.again.Stop()
+	mine.control.Store32(tagOff, tag)
 	return in, nil
 }
 
-// open makes a port of ours able to receive.
-func (in *inbox) open(c *channel) {
+// open makes a port of ours able to receive, and says what is at its other end.
+func (in *inbox) open(c *channel, bound uint32) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.ports[c.port] = c
-	if in.gate.enter() {
-		in.recv.Clear(c.port)
-		in.recv.Unmask(c.port)
-		in.gate.leave()
+	if !in.gate.enter() {
+		return platform.ErrPeerGone
 	}
+	defer in.gate.leave()
+	index, ok := in.indices.take(1)
+	if !ok {
+		return fmt.Errorf("%w: all %d ports of the link are in use", platform.ErrNoSpace, linkPorts-1)
+	}
+	c.index = uint32(index)
+	in.ports[c.index] = c
+	in.recv.Clear(c.index)
+	in.recv.Unmask(c.index)
+	in.mine.bound.Store32(index*4, bound)
+	return nil
 }
 
-// shut makes the port deaf and gets its waiter out. It is false when it was shut.
-func (in *inbox) shut(c *channel) bool {
+// shut makes the port deaf, gets its waiter out, and returns what was at its other end.
+// It isn't ok when it was shut.
+func (in *inbox) shut(c *channel) (bound uint32, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if c.closed {
-		return false
+		return 0, false
 	}
 	c.closed = true
-	delete(in.ports, c.port)
+	delete(in.ports, c.index)
 	if in.gate.enter() {
-		in.recv.Mask(c.port)
+		bound = in.mine.bound.Swap32(int(c.index)*4, 0)
+		in.recv.Mask(c.index)
 		in.gate.leave()
 	}
 	in.rouse(c)
-	return true
+	return bound, true
 }
 
-// bind makes port a, if it listens, the other end of the peer's port b.
-func (in *inbox) bind(a, b uint32) bool {
+// give lets a port be used again that was shut.
+func (in *inbox) give(index uint32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	c := in.ports[a]
-	if c == nil || b == 0 || b >= maxPorts || !c.remote.CompareAndSwap(0, b) {
-		return false
-	}
-	in.fire(a)
-	return true
+	in.indices.give(int(index), 1)
 }
 
-// unbind lets port a be bound again when the peer's port b was its other end.
-func (in *inbox) unbind(a, b uint32) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if c := in.ports[a]; c != nil && b != 0 {
-		c.remote.CompareAndSwap(b, 0)
+// leave tells the peer that we have left.
+func (in *inbox) leave() {
+	if in.gate.enter() {
+		in.mine.control.Store32(leftOff, 1)
+		in.gate.leave()
 	}
 }
 
@@ -240,45 +194,26 @@ func (in *inbox) verdict(c *channel) error {
 	return platform.ErrClosed
 }
 
-// doze sleeps on the bell, unless there is news.
+// doze sleeps on the bell, unless there is news: briefly as the kernel does it fastest,
+// then as long as it takes.
 func (in *inbox) doze() {
-	in.mem.control.Store32(bellOff, 1)
+	in.mine.control.Store32(bellOff, 1)
 	in.asleep.Store(true)
-	if !in.kicked.Load() && !in.recv.Ready() {
-		sys.FutexWait(in.mem.b[bellOff:], 1)
+	if in.kicked.Load() == 0 && !in.recv.Ready() && sys.FutexWaitBriefly(in.mine.bell(), 1) {
+		sys.FutexWait(in.mine.bell(), 1, &in.kicked)
 	}
 	in.asleep.Store(false)
-	in.mem.control.Store32(bellOff, 0)
-	in.kicked.Store(false)
+	in.mine.control.Store32(bellOff, 0)
+	in.kicked.Store(0)
 }
 
 // kick gets the sleeper out. The caller has changed what it will look at.
 func (in *inbox) kick() {
-	in.kicked.Store(true)
-	in.poke()
+	in.kicked.Store(1)
 	if in.asleep.Load() {
-		in.again.Reset(time.Millisecond)
-	}
-}
-
-// poke rings our own bell, once. The memory is there: a sleeper is inside the gate,
-// or the caller is who closes it.
-func (in *inbox) poke() {
-	if in.asleep.Load() {
-		in.mem.control.Store32(bellOff, 0)
-		in.mem.wake()
-	}
-}
-
-// kickAgain is the timer's: it kicks until the sleeper has noticed.
-func (in *inbox) kickAgain() {
-	if !in.gate.enter() {
-		return // whoever closes the gate pokes
-	}
-	defer in.gate.leave()
-	if in.kicked.Load() && in.asleep.Load() {
-		in.poke()
-		in.again.Reset(time.Millisecond)
+		sys.FutexWakeOwn(&in.kicked)
+		in.mine.control.Store32(bellOff, 0) // if it sleeps briefly
+		sys.FutexWake(in.mine.bell())
 	}
 }
 
@@ -322,24 +257,8 @@ func (in *inbox) peerGone() {
 	}
 }
 
-// free unmaps the memory. Every channel is closed, or the domain is.
-func (in *inbox) free() {
-	if !in.gate.close(in.poke) {
-		return
-	}
-	in.again.Stop()
-	closeFD(in.takeFD())
-	sys.Unmap(in.mem.b)
-}
-
-// takeFD returns the memory's descriptor for sending and closing, once; then -1.
-func (in *inbox) takeFD() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	fd := in.fd
-	in.fd = -1
-	return fd
-}
+// close lets nobody in any more, and gets the sleeper out.
+func (in *inbox) close() bool { return in.gate.close(in.kick) }
 
 // all returns every channel that is open.
 func (in *inbox) all() []*channel {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func killRound(t *testing.T, b *broker.Broker, d *host.Domain, c *store.Client) 
 	defer ch.Close()
 	if cred, ok := d.PeerCred(p.id); !ok || cred.PID != p.cmd.Process.Pid {
 		t.Errorf("PeerCred = %v, %v; the process is %d", cred, ok, p.cmd.Process.Pid)
+	}
+	if uid, gid, err := d.UserOf(p.id); err != nil || int(uid) != os.Getuid() || int(gid) != os.Getgid() {
+		t.Errorf("UserOf = %d, %d, %v", uid, gid, err)
 	}
 	dead := make(chan time.Time, 1)
 	go func() {

@@ -11,9 +11,9 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// MapEach maps pages that peer granted to us, each by itself. Once the peer's arena
-// is mapped, which happens at the first call, it is arithmetic and a look into the
-// grant table. On failure what it stored in pages means nothing.
+// MapEach maps pages that peer granted to us, each by itself: it is arithmetic and a look
+// into the grant table, and the first time for a page a look at whether it has memory. On
+// failure what it stored in pages means nothing.
 func (d *Domain) MapEach(peer platform.DomID, refs []platform.GrantRef, access platform.Access, pages []shm.Memory) error {
 	pages = pages[:len(refs)]
 	for done := 0; done < len(refs); {
@@ -38,14 +38,24 @@ func (d *Domain) mapRun(peer platform.DomID, refs []platform.GrantRef, access pl
 	}
 	defer r.gate.leave()
 	arena, _ := split(refs[0])
-	n, mem := 0, r.view(access)
+	b, ok := r.view(access)
+	if !ok {
+		return 0, platform.ErrNoSpace
+	}
+	n, mem := 0, shm.Of(b)
+	word, good := -1, uint32(0)
 	for _, ref := range refs {
 		of, i := split(ref)
 		if of != arena {
 			break
 		}
-		if !r.granted(i) {
-			return 0, fmt.Errorf("%w %d", platform.ErrBadRef, ref)
+		if i/32 != word {
+			word, good = i/32, r.granted(i/32)
+		}
+		if good>>(i%32)&1 == 0 {
+			if good = r.look(i); good>>(i%32)&1 == 0 {
+				return 0, fmt.Errorf("%w %d", platform.ErrBadRef, ref)
+			}
 		}
 		pages[n] = mem.Page(i)
 		n++
@@ -69,7 +79,10 @@ func (d *Domain) remoteOf(peer platform.DomID, ref platform.GrantRef, access pla
 	if err != nil {
 		return nil, err
 	}
-	return p.remote(arena)
+	if r := p.theirs[arena].Load(); r != nil {
+		return r, nil
+	}
+	return nil, platform.ErrPeerGone
 }
 
 // UnmapEach ends a MapEach.
@@ -91,7 +104,11 @@ func (d *Domain) UnmapEach(peer platform.DomID, refs []platform.GrantRef, access
 
 // holds reports whether the page is in the arena.
 func (r *remote) holds(access platform.Access, page shm.Memory) bool {
-	_, ok := r.view(access).Offset(page.Unstable())
+	b := r.b
+	if ro := r.ro.Load(); ro != nil && access == platform.ReadOnly {
+		b = *ro
+	}
+	_, ok := shm.Of(b).Offset(page.Unstable())
 	return ok
 }
 
@@ -132,9 +149,11 @@ func (d *Domain) mapAll(peer platform.DomID, refs []platform.GrantRef, access pl
 	if r == nil {
 		return nil, platform.ErrClosed
 	}
-	if at, ok := inARow(r.view(access), v.pages); ok {
-		v.mem = r.view(access).Slice(at, len(refs)*shm.PageSize)
-		return v, nil
+	if b, ok := r.view(access); ok { // MapEach has made it
+		if at, ok := inARow(shm.Of(b), v.pages); ok {
+			v.mem = shm.Of(b).Slice(at, len(refs)*shm.PageSize)
+			return v, nil
+		}
 	}
 	if err := v.gather(r.p); err != nil {
 		d.UnmapEach(peer, v.refs, access, v.pages)
@@ -177,8 +196,12 @@ func (v *view) gather(p *peer) error {
 	}
 	for i, ref := range v.refs {
 		arena, page := split(ref)
-		r := p.theirs[arena].Load()
-		if err = sys.MapOver(own[i*shm.PageSize:(i+1)*shm.PageSize], r.fd, page*shm.PageSize, v.access == platform.ReadWrite); err != nil {
+		b, ok := p.theirs[arena].Load().view(v.access)
+		if !ok {
+			err = platform.ErrNoSpace
+			break
+		}
+		if err = sys.AliasOver(own[i*shm.PageSize:(i+1)*shm.PageSize], b[page*shm.PageSize:(page+1)*shm.PageSize]); err != nil {
 			break
 		}
 	}

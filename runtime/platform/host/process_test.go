@@ -28,6 +28,10 @@ var parts = map[string]func(*child) error{
 	"echo":   echoPart,
 	"echoes": echoesPart,
 	"worker": workPart,
+
+	"granter":  granterPart,
+	"linkers":  linkersPart,
+	"attacker": attackerPart,
 }
 
 func TestMain(m *testing.M) {
@@ -43,6 +47,7 @@ func TestMain(m *testing.M) {
 
 // child is a second process, seen from within.
 type child struct {
+	path   string
 	d      *host.Domain
 	parent platform.DomID
 	in     *bufio.Reader
@@ -52,13 +57,14 @@ func beChild(part func(*child) error) error {
 	if part == nil {
 		return errors.New("no such part")
 	}
-	d, err := host.Join(context.Background(), os.Args[len(os.Args)-1])
+	path := os.Args[len(os.Args)-1]
+	d, err := host.Join(context.Background(), path)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	fmt.Println(d.ID())
-	c := &child{d: d, in: bufio.NewReader(os.Stdin)}
+	c := &child{path: path, d: d, in: bufio.NewReader(os.Stdin)}
 	if _, err := fmt.Fscan(c.in, &c.parent); err != nil {
 		return err
 	}
@@ -166,7 +172,12 @@ type process struct {
 // end of the test ends it.
 func start(t testing.TB, path, part string, parent platform.DomID) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], path)
+	return startCmd(t, exec.Command(os.Args[0], path), part, parent)
+}
+
+// startCmd starts a second process in the way that cmd says.
+func startCmd(t testing.TB, cmd *exec.Cmd, part string, parent platform.DomID) *process {
+	t.Helper()
 	cmd.Env = append(os.Environ(), childEnv+"="+part)
 	errs := new(strings.Builder)
 	cmd.Stderr = errs

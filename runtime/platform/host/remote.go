@@ -3,32 +3,29 @@
 package host
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
-	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
 	"github.com/xenidc/idc/runtime/shm"
 )
 
 // remote is an arena that a peer granted to us, mapped whole (see arena for what it
 // looks like). The peer can write any byte of it, the table included, at any time;
-// it can't make it smaller.
+// it can't make it smaller, nor take back a page that is there.
 type remote struct {
 	p     *peer
-	fd    int
 	b     []byte
 	mem   shm.Memory // b
-	rb    []byte     // the read-write arena once more, read-only; else empty
-	ro    shm.Memory // what ReadOnly maps: rb, or mem of the read-only arena
 	first int        // page 0 to first-1 are the table
 	pages int
+
+	// there says which pages are known to have memory, which they keep. What has none isn't
+	// touched: it would get some, on our account.
+	there []atomic.Uint32
+
+	ro atomic.Pointer[[]byte] // what ReadOnly maps, once it is asked for
 
 	gate    gate         // entered by who reads the table
 	refs    atomic.Int64 // pages and mappings in use
@@ -36,77 +33,81 @@ type remote struct {
 	once    sync.Once
 }
 
-// remote returns the peer's arena with that access. The first time it asks the
-// peer for it.
-func (p *peer) remote(access platform.Access) (*remote, error) {
-	if r := p.theirs[access].Load(); r != nil {
-		return r, nil
+func newRemote(p *peer, b []byte) *remote {
+	pages := len(b) / shm.PageSize
+	return &remote{
+		p: p, b: b, mem: shm.Of(b), first: tablePages(pages), pages: pages,
+		there: make([]atomic.Uint32, (pages+31)/32),
 	}
-	p.asking[access].Lock()
-	defer p.asking[access].Unlock()
-	if r := p.theirs[access].Load(); r != nil {
-		return r, nil
+}
+
+// view is the mapping through which pages are reached with that access; false if the
+// kernel has no room for it. The read-write arena gets a second one for ReadOnly.
+func (r *remote) view(access platform.Access) ([]byte, bool) {
+	if access == platform.ReadWrite || r == r.p.theirs[platform.ReadOnly].Load() {
+		return r.b, true
 	}
-	a, err := p.ask(context.Background(), proto.Msg{Op: proto.Arena, Access: uint8(access)})
-	if err == nil {
-		err = a.Status.Err()
+	if b := r.ro.Load(); b != nil {
+		return *b, true
 	}
+	b, err := sys.Alias(r.b)
 	if err != nil {
-		closeFD(a.fd)
-		return nil, err
+		return nil, false
 	}
-	if p.isGone() || !p.use() {
-		closeFD(a.fd)
-		return nil, platform.ErrPeerGone
+	if sys.Protect(b) != nil || !r.ro.CompareAndSwap(nil, &b) {
+		sys.Unmap(b)
 	}
-	r, err := newRemote(p, a, access)
-	if err != nil {
-		closeFD(a.fd)
-		p.unuse()
-		if errors.Is(err, unix.ENOMEM) {
-			return nil, fmt.Errorf("%w: %w", platform.ErrNoSpace, err)
+	if b := r.ro.Load(); b != nil {
+		return *b, true
+	}
+	return nil, false
+}
+
+// granted returns a bit for each of 32 pages, from page 32*w on: whether the peer says
+// that it is granted, and it is known to have memory. The gate is entered.
+func (r *remote) granted(w int) uint32 {
+	if w >= len(r.there) {
+		return 0
+	}
+	there := r.there[w].Load()
+	if table := w * 4 / shm.PageSize; there == 0 || r.there[0].Load()>>table&1 == 0 {
+		return 0
+	}
+	if w == 0 {
+		there &^= 1<<r.first - 1
+	}
+	return there & r.mem.Load32(w*4)
+}
+
+// look makes known what memory there is about page i and its word of the table, and
+// returns what granted does then.
+func (r *remote) look(i int) uint32 {
+	if i < r.pages && r.has(i/32*4/shm.PageSize) {
+		r.has(i)
+	}
+	return r.granted(i / 32)
+}
+
+// has reports whether page i has memory.
+func (r *remote) has(i int) bool { return r.there[i/32].Load()>>(i%32)&1 != 0 || r.ask(i) }
+
+// lookPages is how many pages the kernel is asked for at a time: a power of two.
+const lookPages = 64
+
+// ask asks the kernel for page i and those about it.
+func (r *remote) ask(i int) bool {
+	from := i &^ (lookPages - 1)
+	var have [lookPages]bool
+	n := min(lookPages, r.pages-from)
+	if sys.Resident(r.b[from*shm.PageSize:(from+n)*shm.PageSize], have[:n], i-from) != nil {
+		return false
+	}
+	for k, has := range have[:n] {
+		if has {
+			r.there[(from+k)/32].Or(1 << ((from + k) % 32))
 		}
-		return nil, fmt.Errorf("%w: %w", platform.ErrBadRef, err)
 	}
-	p.theirs[access].Store(r)
-	return r, nil
-}
-
-// newRemote checks and maps what the peer sent.
-func newRemote(p *peer, a answer, access platform.Access) (*remote, error) {
-	if a.A < minArenaPages || a.A > maxArenaPages {
-		return nil, fmt.Errorf("arena of %d pages, want %d to %d", a.A, minArenaPages, maxArenaPages)
-	}
-	pages := int(a.A)
-	if err := sys.CheckMemfd(a.fd, pages*shm.PageSize); err != nil {
-		return nil, err
-	}
-	b, err := sys.Map(a.fd, 0, pages*shm.PageSize, access == platform.ReadWrite)
-	if err != nil {
-		return nil, err
-	}
-	r := &remote{p: p, fd: a.fd, b: b, mem: shm.Of(b), ro: shm.Of(b), first: tablePages(pages), pages: pages}
-	if access == platform.ReadWrite {
-		if r.rb, err = sys.Map(a.fd, 0, pages*shm.PageSize, false); err != nil {
-			sys.Unmap(b)
-			return nil, err
-		}
-		r.ro = shm.Of(r.rb)
-	}
-	return r, nil
-}
-
-// view is the mapping through which pages are reached with that access.
-func (r *remote) view(access platform.Access) shm.Memory {
-	if access == platform.ReadOnly {
-		return r.ro
-	}
-	return r.mem
-}
-
-// granted reports whether the peer says that page i is granted. The gate is entered.
-func (r *remote) granted(i int) bool {
-	return i >= r.first && i < r.pages && r.mem.Load32(i/32*4)>>(i%32)&1 != 0
+	return have[i-from]
 }
 
 // unref ends n uses.
@@ -128,18 +129,21 @@ func (r *remote) retire() {
 func (r *remote) unmap() {
 	r.once.Do(func() {
 		sys.Unmap(r.b)
-		sys.Unmap(r.rb)
-		unix.Close(r.fd)
+		if ro := r.ro.Load(); ro != nil {
+			sys.Unmap(*ro)
+		}
 		r.p.unuse()
 	})
 }
 
-// split tells which arena a reference means, and which page of it.
+// split tells which arena a reference means, and which page of it: maxArenaPages, which no
+// arena has, if it means none that could be.
 func split(ref platform.GrantRef) (platform.Access, int) {
+	arena := platform.ReadWrite
 	if ref&roRef != 0 {
-		return platform.ReadOnly, int(ref &^ roRef)
+		arena, ref = platform.ReadOnly, ref&^roRef
 	}
-	return platform.ReadWrite, int(ref)
+	return arena, int(min(ref, maxArenaPages))
 }
 
 // allowed reports whether a reference into the given arena may be used so.

@@ -6,18 +6,20 @@
 //
 //	process A --control socket--> broker <--control socket-- process B
 //	    |         (join, link)      |  store                    |
-//	    +------------- link: a socketpair's two ends -----------+
-//	                 (memory, as descriptors; the broker sees none of it)
+//	    +-------- link: sealed memory, and a line that ends ----+
+//	                 (the broker makes both, and keeps neither)
 //
 // It listens on two sockets. PATH speaks the xenstore wire protocol, so that any
 // xenstore client works on it; PATH.domains is where processes join. A process is
-// known by SO_PEERCRED, by nothing that it says. A domain lives as long as its
-// control connection: when the process dies, however it dies, the kernel ends the
+// known by SO_PEERCRED and SO_PEERPIDFD, by nothing that it says. A domain lives as long
+// as its control connection: when the process dies, however it dies, the kernel ends the
 // connection and the broker removes what the store held for the domain.
 //
-// Threat model. Clients may send anything, never read, and die anywhere. Each
-// costs its own connection: what the broker sends never blocks, and what it keeps
-// for a client is bounded by [Options].
+// Threat model. Clients may send anything, descriptors included, never read, and die
+// anywhere. Each costs its own connection: what the broker sends never blocks, what it
+// keeps for a client and for a user is bounded by [Options], what is done for one user is
+// done in its turn, and what one domain causes another to be told waits here until that
+// one reads.
 package broker
 
 import (
@@ -25,10 +27,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
-	"os"
 	"sync"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
 	"github.com/xenidc/idc/runtime/store"
@@ -39,12 +45,15 @@ var ErrRunning = errors.New("a broker is already running")
 
 // Options bounds a broker. A zero field takes the default named at it.
 type Options struct {
-	// MaxDomains is how many domains there may be at once: 1024.
+	// MaxDomains is how many domains there may be at once: 4096.
 	MaxDomains int
 	// MaxPerUser is how many connections one user other than root and the broker's
-	// own may hold, joined or not, control and store together: 256.
+	// own may hold, joined or not, control and store together: 1024. All connections
+	// together take half of the descriptors that the process may have, and one such user an
+	// eighth at most.
 	MaxPerUser int
-	// MaxLinks is how many others one domain may be linked with: 256.
+	// MaxLinks is how many others one domain may be linked with: 4096, or fewer if it has
+	// no descriptors for as many. A quarter of them may be domains of one other user.
 	MaxLinks int
 	// MaxStores is how many store connections one domain may hold: 32.
 	MaxStores int
@@ -68,9 +77,9 @@ func (o Options) withDefaults() Options {
 			*p = n
 		}
 	}
-	def(&o.MaxDomains, 1024)
-	def(&o.MaxPerUser, 256)
-	def(&o.MaxLinks, 256)
+	def(&o.MaxDomains, 4096)
+	def(&o.MaxPerUser, 1024)
+	def(&o.MaxLinks, 4096)
 	def(&o.MaxStores, 32)
 	o.MaxDomains = min(o.MaxDomains, int(platform.FirstReserved)-1)
 	if o.StoreQuota == (store.Quota{}) {
@@ -92,6 +101,8 @@ func (o Options) withDefaults() Options {
 // goroutines at once.
 type Broker struct {
 	opts    Options
+	log     *logger
+	max     int // connections
 	path    string
 	lock    *lockFile
 	tree    *tree
@@ -99,13 +110,14 @@ type Broker struct {
 	control *net.UnixListener // PATH.domains
 	wg      sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
-	domains map[platform.DomID]*client
-	ids     numbers
-	users   map[uint32]int                          // connections by user
-	wanted  map[platform.DomID]map[*client]struct{} // who waits for a domain to join
-	conns   map[interface{ Close() error }]struct{} // all that Close ends
+	mu       sync.Mutex
+	closed   bool
+	domains  map[platform.DomID]*client
+	ids      numbers
+	users    map[uint32]*user
+	wanted   map[platform.DomID]map[*pair]struct{} // what waits for a domain to join
+	conns    map[*net.UnixConn]struct{}            // all that Close ends
+	sealings map[sealKey][]sealing
 }
 
 // Start makes a broker that listens on path and path.domains, whose directory must
@@ -121,11 +133,14 @@ func Start(path string, opts Options) (*Broker, error) {
 	}
 	b := &Broker{
 		opts: opts.withDefaults(), path: path, lock: lock,
-		domains: map[platform.DomID]*client{},
-		users:   map[uint32]int{},
-		wanted:  map[platform.DomID]map[*client]struct{}{},
-		conns:   map[interface{ Close() error }]struct{}{},
+		domains:  map[platform.DomID]*client{},
+		users:    map[uint32]*user{},
+		wanted:   map[platform.DomID]map[*pair]struct{}{},
+		conns:    map[*net.UnixConn]struct{}{},
+		sealings: map[sealKey][]sealing{},
 	}
+	b.log = newLogger(b.opts.Log)
+	b.limitConnections()
 	if err := b.open(); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("broker at %s: %w", path, err)
@@ -164,12 +179,12 @@ func (b *Broker) Close() error {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
-		b.wg.Wait()
+		b.waitServed()
 		return nil
 	}
 	b.closed = true
 	for c := range b.conns {
-		c.Close()
+		sys.ShutDown(c) // who serves it closes it
 	}
 	b.mu.Unlock()
 	for _, l := range []*net.UnixListener{b.stores, b.control} {
@@ -180,13 +195,29 @@ func (b *Broker) Close() error {
 	if b.tree != nil {
 		b.tree.close()
 	}
-	b.wg.Wait()
+	b.waitServed()
 	b.lock.release()
 	return nil
 }
 
+// closeTime bounds how long Close waits for connections to end. A client can keep the
+// thread that serves it busy for longer (see [sys.Packet]).
+const closeTime = 2 * time.Second
+
+func (b *Broker) waitServed() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.wg.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeTime):
+	}
+}
+
 // accept serves a listener until it is closed.
-func (b *Broker) accept(l *net.UnixListener, serve func(*net.UnixConn, who)) {
+func (b *Broker) accept(l *net.UnixListener, serve func(*net.UnixConn, who, *user)) {
 	for {
 		c, err := l.AcceptUnix()
 		if err != nil {
@@ -194,7 +225,7 @@ func (b *Broker) accept(l *net.UnixListener, serve func(*net.UnixConn, who)) {
 				return
 			}
 			// Out of descriptors, most likely: the client in the queue waits.
-			b.opts.Log.Warn("accept", "err", err)
+			b.log.problem("accept", err)
 			pause()
 			continue
 		}
@@ -203,40 +234,61 @@ func (b *Broker) accept(l *net.UnixListener, serve func(*net.UnixConn, who)) {
 }
 
 // admit starts serving a connection, or closes it when its user has too many.
-func (b *Broker) admit(c *net.UnixConn, serve func(*net.UnixConn, who)) {
+func (b *Broker) admit(c *net.UnixConn, serve func(*net.UnixConn, who, *user)) {
 	w, err := identify(c)
-	if err != nil || !b.enter(c, w) {
-		b.opts.Log.Warn("connection refused", "pid", w.pid, "uid", w.uid, "err", err)
+	if err != nil {
+		b.log.problem("accept", err)
 		c.Close()
 		return
 	}
+	b.mu.Lock()
+	u := b.userOfLocked(w.uid)
+	ok := b.enterLocked(w, u)
+	if ok {
+		b.conns[c] = struct{}{}
+	} else {
+		b.unuseLocked(u)
+	}
+	b.mu.Unlock()
+	if !ok {
+		b.refuse(c, w)
+		return
+	}
 	b.wg.Go(func() {
-		defer b.leave(c, w)
-		serve(c, w)
+		serve(c, w, u)
+		c.Close() // counted until that is done: the client can make it slow
+		w.process.Close()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.leaveLocked(c, u)
+		b.unuseLocked(u)
 	})
 }
 
-// enter counts a connection, unless its user's share is used up or we are closed.
-func (b *Broker) enter(c *net.UnixConn, w who) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed || !w.trusted() && b.users[w.uid] >= b.opts.MaxPerUser {
+// limitConnections keeps the broker within its descriptors. A connection takes up to two.
+func (b *Broker) limitConnections() {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		l.Cur = 1024
+	}
+	b.max = int(min(max(l.Cur/4, 8), math.MaxInt32))
+	b.opts.MaxPerUser = min(b.opts.MaxPerUser, b.max/4)
+}
+
+// enterLocked counts a connection, unless its user's share is used up, or all of them
+// are, or we are closed. For users that are trusted a few are kept.
+func (b *Broker) enterLocked(w who, u *user) bool {
+	if b.closed || len(b.conns) >= b.max || !w.trusted() && (u.conns >= b.opts.MaxPerUser || len(b.conns) >= b.max/8*7) {
 		return false
 	}
-	b.users[w.uid]++
-	b.conns[c] = struct{}{}
+	u.conns++
 	return true
 }
 
-// leave closes and uncounts a connection.
-func (b *Broker) leave(c *net.UnixConn, w who) {
-	c.Close()
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// leaveLocked uncounts it.
+func (b *Broker) leaveLocked(c *net.UnixConn, u *user) {
 	delete(b.conns, c)
-	if b.users[w.uid]--; b.users[w.uid] == 0 {
-		delete(b.users, w.uid)
-	}
+	u.conns--
 }
 
 func (b *Broker) isClosed() bool {
@@ -244,13 +296,3 @@ func (b *Broker) isClosed() bool {
 	defer b.mu.Unlock()
 	return b.closed
 }
-
-// who is a client as the kernel describes it.
-type who struct {
-	pid      int32
-	uid, gid uint32
-}
-
-// trusted reports whether the client may do what the broker may: it could kill it
-// anyway.
-func (w who) trusted() bool { return w.uid == 0 || w.uid == uint32(os.Geteuid()) }

@@ -60,7 +60,7 @@ func receive(t *testing.T, p *sys.Packet) (proto.Msg, int) {
 	late := time.AfterFunc(10*time.Second, func() { p.Close() })
 	defer late.Stop()
 	var buf [proto.MaxSize]byte
-	n, fds, err := p.Recv(buf[:])
+	n, fds, err := p.RecvFDs(buf[:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func receive(t *testing.T, p *sys.Packet) (proto.Msg, int) {
 // join joins and returns the number.
 func join(t *testing.T, p *sys.Packet) platform.DomID {
 	t.Helper()
-	send(t, p, proto.Msg{Op: proto.Join, A: proto.Version, Name: "test"})
+	send(t, p, proto.Msg{Op: proto.Join, A: proto.Version, C: 4096, Name: "test"})
 	m, _ := receive(t, p)
 	if m.Op != proto.Welcome || m.Status != proto.OK {
 		t.Fatalf("join: %+v", m)
@@ -90,7 +90,7 @@ func wantDropped(t *testing.T, p *sys.Packet) {
 	defer late.Stop()
 	for {
 		var buf [proto.MaxSize]byte
-		_, fds, err := p.Recv(buf[:])
+		_, fds, err := p.RecvFDs(buf[:])
 		sys.CloseAll(fds)
 		if errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed) {
 			t.Fatal("the broker didn't hang up")
@@ -187,9 +187,33 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("number %d after domain 1 left, want a fresh one", id)
 	}
 	send(t, third, proto.Msg{Op: proto.Link, ID: 5, A: 1})
-	if m, _ := receive(t, third); m.Status != proto.Gone || m.ID != 5 {
+	if m, _ := receive(t, third); m.Status != proto.Ended || m.ID != 5 {
 		t.Errorf("a link with who left: %+v", m)
 	}
+}
+
+// note receives a notice with so many descriptors, and answers it.
+func note(t *testing.T, p *sys.Packet, want proto.Op, fds int) proto.Msg {
+	t.Helper()
+	m, n := receive(t, p)
+	if m.Op != want || n != fds {
+		t.Fatalf("notice %+v with %d descriptors, want %d with %d", m, n, want, fds)
+	}
+	send(t, p, proto.Msg{Op: proto.Noted, A: m.A})
+	return m
+}
+
+// linkUp has x ask for a link with y, whose numbers are given.
+func linkUp(t *testing.T, x, y *sys.Packet, xid, yid platform.DomID) {
+	t.Helper()
+	send(t, x, proto.Msg{Op: proto.Link, ID: 9, A: uint32(yid)})
+	note(t, x, proto.Peer, 3)
+	note(t, y, proto.Peer, 4)
+	note(t, x, proto.Ready, 1)
+	if m, _ := receive(t, x); m.Op != proto.Linked || m.Status != proto.OK || m.ID != 9 {
+		t.Fatalf("linked: %+v", m)
+	}
+	note(t, y, proto.Ready, 0)
 }
 
 // TestIntroductions: who asked for a domain that wasn't there is linked when it comes,
@@ -199,13 +223,19 @@ func TestIntroductions(t *testing.T) {
 	x, y := dial(t, b), dial(t, b)
 	join(t, x)
 	send(t, x, proto.Msg{Op: proto.Link, ID: 1, A: 2})
-	if m, _ := receive(t, x); m.Status != proto.NoDomain {
+	if m := note(t, x, proto.Peer, 3); m.A != 2 || m.Flags != proto.First {
+		t.Errorf("the one that asked is told %+v", m)
+	}
+	if m, _ := receive(t, x); m.Status != proto.NoDomain || m.ID != 1 {
 		t.Errorf("before it joined: %+v", m)
 	}
 	join(t, y)
-	for _, p := range []*sys.Packet{x, y} {
-		if m, fds := receive(t, p); m.Op != proto.Peer || fds != 1 || int(m.B) != os.Getpid() || int(m.ID) != os.Getuid() {
-			t.Errorf("introduction: %+v with %d descriptors", m, fds)
+	if m := note(t, y, proto.Peer, 4); m.A != 1 || m.Flags != 0 {
+		t.Errorf("the other one is told %+v", m)
+	}
+	for p, fds := range map[*sys.Packet]int{x: 1, y: 0} {
+		if m := note(t, p, proto.Ready, fds); int(m.B) != os.Getpid() || int(m.C) != os.Getuid() || int(m.D) != os.Getgid() {
+			t.Errorf("who the other is: %+v", m)
 		}
 	}
 	send(t, y, proto.Msg{Op: proto.Link, ID: 2, A: 1})
@@ -216,6 +246,81 @@ func TestIntroductions(t *testing.T) {
 		send(t, y, proto.Msg{Op: proto.Link, ID: 3, A: id})
 		if m, _ := receive(t, y); m.Status != proto.NoDomain {
 			t.Errorf("link with %d: %+v", id, m)
+		}
+	}
+	send(t, x, proto.Msg{Op: proto.Leave})
+	if m := note(t, y, proto.Gone, 0); m.A != 1 {
+		t.Errorf("told of the end of %d", m.A)
+	}
+}
+
+// TestSilent: who asks for a domain that doesn't answer hears so in time, and isn't kept
+// from others; when it does answer, they are linked.
+func TestSilent(t *testing.T) {
+	b := startBroker(t, broker.Options{})
+	x, y, z := dial(t, b), dial(t, b), dial(t, b)
+	join(t, x)
+	join(t, y)
+	join(t, z)
+	begun := time.Now()
+	send(t, x, proto.Msg{Op: proto.Link, ID: 1, A: 2})
+	note(t, x, proto.Peer, 3)
+	linkUp(t, x, z, 1, 3)
+	if m, _ := receive(t, x); m.Op != proto.Linked || m.ID != 1 || m.Status != proto.Silent {
+		t.Errorf("after %v: %+v", time.Since(begun), m)
+	}
+	note(t, y, proto.Peer, 4)
+	note(t, y, proto.Ready, 0)
+	note(t, x, proto.Ready, 1)
+	send(t, x, proto.Msg{Op: proto.Link, ID: 2, A: 2})
+	if m, _ := receive(t, x); m.ID != 2 || m.Status != proto.OK {
+		t.Errorf("later: %+v", m)
+	}
+}
+
+// TestNotices: however many others make links with a domain that reads nothing, and
+// leave, it is neither dropped nor are more of their descriptors on their way than a few.
+func TestNotices(t *testing.T) {
+	b := startBroker(t, broker.Options{})
+	victim := dial(t, b)
+	join(t, victim)
+	const others = 600
+	for range others {
+		p := dial(t, b)
+		join(t, p)
+		send(t, p, proto.Msg{Op: proto.Link, ID: 1, A: 1})
+		note(t, p, proto.Peer, 3)
+		send(t, p, proto.Msg{Op: proto.Leave})
+		wantDropped(t, p)
+		p.Close()
+	}
+	// Of those that have left it needn't hear, but for the few that it was told of.
+	send(t, victim, proto.Msg{Op: proto.Store, ID: 7})
+	told := 0
+	for {
+		if m, _ := receive(t, victim); m.Op == proto.StoreIs {
+			break
+		}
+		told++
+	}
+	if told > proto.Window {
+		t.Errorf("%d notices were sent to who doesn't answer", told)
+	}
+	for range told {
+		send(t, victim, proto.Msg{Op: proto.Noted})
+	}
+	last := dial(t, b)
+	id := join(t, last)
+	send(t, last, proto.Msg{Op: proto.Link, ID: 9, A: 1})
+	note(t, last, proto.Peer, 3)
+	for {
+		m, _ := receive(t, victim)
+		if told++; told > 4*proto.Window {
+			t.Fatalf("it is told of those that have left before: %d notices", told)
+		}
+		send(t, victim, proto.Msg{Op: proto.Noted})
+		if m.Op == proto.Ready && m.A == uint32(id) {
+			break
 		}
 	}
 }
@@ -232,11 +337,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a fourth domain: %+v", m)
 	}
 	wantDropped(t, fourth)
-	send(t, x, proto.Msg{Op: proto.Link, A: 2})
-	if m, _ := receive(t, x); m.Op != proto.Peer {
-		t.Errorf("the first link: %+v", m)
-	}
-	receive(t, x)
+	linkUp(t, x, y, 1, 2)
 	send(t, x, proto.Msg{Op: proto.Link, A: 3})
 	if m, _ := receive(t, x); m.Status != proto.NoSpace {
 		t.Errorf("a second link: %+v", m)
@@ -246,7 +347,7 @@ func TestLimits(t *testing.T) {
 	for i, want := range []proto.Status{proto.OK, proto.OK, proto.NoSpace} {
 		send(t, z, proto.Msg{Op: proto.Store, ID: uint32(i)})
 		var buf [proto.MaxSize]byte
-		n, fds, err := z.Recv(buf[:])
+		n, fds, err := z.RecvFDs(buf[:])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,11 +375,15 @@ func TestHostileClients(t *testing.T) {
 			send(t, p, proto.Msg{Op: proto.Join, A: proto.Version, Name: strings.Repeat("x", 100)})
 		}},
 		{"a second join", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Join, A: proto.Version}) }},
-		{"a descriptor", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Link, A: 1}, 0) }},
-		{"many descriptors", true, func(p *sys.Packet) {
-			send(t, p, proto.Msg{Op: proto.Link, A: 1}, make([]int, 100)...)
-		}},
+		{"a descriptor", true, func(p *sys.Packet) { sendRights(t, p, 1) }},
+		{"many descriptors", true, func(p *sys.Packet) { sendRights(t, p, 100) }},
 		{"an unknown message", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: 77}) }},
+		{"an answer to nothing", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Noted}) }},
+		{"questions without waiting", true, func(p *sys.Packet) {
+			for range proto.MaxQuestions + 2 { // the first makes a link, which it then doesn't note
+				send(t, p, proto.Msg{Op: proto.Link, A: 1})
+			}
+		}},
 		{"a name where none belongs", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Link, Name: "x"}) }},
 		{"questions without reading", true, func(p *sys.Packet) {
 			for range 100000 {
@@ -305,6 +410,19 @@ func TestHostileClients(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+// sendRights sends descriptors. Where the kernel refuses to, which is as good, it breaks the
+// protocol in another way.
+func sendRights(t *testing.T, p *sys.Packet, n int) {
+	t.Helper()
+	err := p.Send(proto.Msg{Op: proto.Link, A: 1}.Append(nil), make([]int, n)...)
+	if errors.Is(err, unix.EPERM) {
+		err = p.Send([]byte("hello?"))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

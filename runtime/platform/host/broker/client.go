@@ -8,8 +8,6 @@ import (
 	"net"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
@@ -24,51 +22,64 @@ const joinTime = 10 * time.Second
 //	          number,            links          store cleaned,
 //	          store subtree                     number given back
 //
-// id, who and conn don't change; the rest is guarded by the broker's mu.
+// What stands before mu doesn't change; the rest is guarded by the broker's mu.
 type client struct {
-	b    *Broker
-	id   platform.DomID
-	who  who
-	conn *sys.Packet
+	b     *Broker
+	id    platform.DomID
+	who   who
+	user  *user
+	sock  *net.UnixConn
+	conn  *sys.Packet // on sock
+	pages int         // of its arenas
+	room  int         // how many links it may have
 
-	dead   bool // the number is still taken, while the store is cleaned
-	links  map[platform.DomID]*client
-	wants  map[platform.DomID]struct{}
-	stores map[net.Conn]struct{}
+	welcomed  bool // before that nobody is told of it
+	dead      bool // the number is still taken, while the store is cleaned
+	pairs     map[platform.DomID]*pair
+	byUser    map[uint32]int // the pairs, by the other domain's user
+	questions int            // Links not answered
+	stores    map[*net.UnixConn]struct{}
+	queue     []notice // to be sent
+	sent      []notice // and not answered
 }
 
+// errTooMany says that a domain asks without waiting for answers.
+var errTooMany = errors.New("too many questions at once")
+
 // serveDomain lives a domain's life.
-func (b *Broker) serveDomain(uc *net.UnixConn, w who) {
+func (b *Broker) serveDomain(uc *net.UnixConn, w who, u *user) {
 	conn, err := sys.NewPacket(uc)
 	if err != nil {
 		return
 	}
 	c := &client{
-		b: b, who: w, conn: conn,
-		links: map[platform.DomID]*client{}, wants: map[platform.DomID]struct{}{}, stores: map[net.Conn]struct{}{},
+		b: b, who: w, user: u, sock: uc, conn: conn,
+		pairs: map[platform.DomID]*pair{}, byUser: map[uint32]int{}, stores: map[*net.UnixConn]struct{}{},
 	}
 	name, err := c.greet()
 	if err != nil {
-		b.opts.Log.Warn("join refused", "pid", w.pid, "uid", w.uid, "err", err)
+		b.log.note(w, "join refused", "err", err)
 		return
 	}
 	defer c.end()
-	b.opts.Log.Info("domain joined", "domain", c.id, "pid", w.pid, "uid", w.uid, "name", name)
+	b.log.event(w, "domain joined", "domain", c.id, "name", name)
 	if err := c.welcome(name); err != nil {
 		return
 	}
 	err = c.listen()
-	b.opts.Log.Info("domain left", "domain", c.id, "pid", w.pid, "cause", err)
+	b.log.event(w, "domain left", "domain", c.id, "cause", err)
 }
 
 // greet reads the first message and gives the client its number.
 func (c *client) greet() (name string, err error) {
-	late := time.AfterFunc(joinTime, func() { c.conn.Close() })
+	late := time.AfterFunc(joinTime, func() { sys.ShutDown(c.sock) })
 	m, err := c.read()
 	late.Stop()
 	if err != nil {
 		return "", err
 	}
+	c.pages = clampPages(m.B)
+	c.room = int(min(max(m.C, 1), uint32(c.b.opts.MaxLinks)))
 	st := proto.OK
 	switch {
 	case m.Op != proto.Join:
@@ -98,113 +109,86 @@ func (b *Broker) number(c *client) bool {
 	return true
 }
 
-// welcome makes the domain's place in the store, tells it its number, and
-// introduces it to those who wait for it.
+// welcome makes the domain's place in the store and tells it its number. Only then does
+// anybody hear of it: those who watch the store, and those who wait to be linked with it.
 func (c *client) welcome(name string) error {
-	if err := c.b.tree.introduce(c.id, name, c.who); err != nil {
-		c.b.opts.Log.Error("store: introduce", "domain", c.id, "err", err)
-		return err
-	}
-	if err := c.send(proto.Msg{Op: proto.Welcome, A: uint32(c.id)}); err != nil {
+	if err := c.b.tree.prepare(c.id, name, c.who); err != nil {
+		c.b.log.problem("store: introduce a domain", err)
 		return err
 	}
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	for other := range c.b.wanted[c.id] {
-		delete(other.wants, c.id)
-		c.b.link(other, c)
+	if err := c.send(proto.Msg{Op: proto.Welcome, A: uint32(c.id)}); err != nil {
+		return err
 	}
+	c.b.tree.introduce(c.id, c.who)
+	c.welcomed = true
+	wanted := c.b.wanted[c.id]
 	delete(c.b.wanted, c.id)
+	for p := range wanted {
+		p.joinedLocked(c)
+	}
 	return nil
 }
 
-// listen answers questions until the connection ends or breaks the protocol.
+// listen answers questions until the connection ends or breaks the protocol. Each is
+// answered in its user's turn.
 func (c *client) listen() error {
+	turn := paced{u: c.user}
 	for {
 		m, err := c.read()
 		if err != nil {
 			return err
 		}
-		switch m.Op {
-		case proto.Link:
-			err = c.send(proto.Msg{Op: proto.Linked, ID: m.ID, Status: c.b.introduce(c, m.A)})
-		case proto.Store:
-			err = c.openStore(m)
-		case proto.Leave:
-			return errors.New("left")
-		default:
-			err = fmt.Errorf("unexpected message %d", m.Op)
-		}
+		turn.Begin()
+		err = c.handle(m)
+		turn.End()
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// introduce links c with the domain of the given number, or has it wait for that.
-func (b *Broker) introduce(c *client, number uint32) proto.Status {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	id := platform.DomID(number)
-	if number == 0 || number >= uint32(platform.FirstReserved) || id == c.id {
-		return proto.NoDomain
+func (c *client) handle(m proto.Msg) error {
+	switch m.Op {
+	case proto.Link:
+		return c.b.introduce(c, m)
+	case proto.Store:
+		return c.openStore(m)
+	case proto.Noted:
+		return c.noted(m)
+	case proto.Leave:
+		return errors.New("left")
 	}
-	other := b.domains[id]
-	switch {
-	case other == nil && !b.ids.used(id):
-		return b.want(c, id)
-	case other == nil || other.dead:
-		return proto.Gone
-	}
-	return b.link(c, other)
+	return fmt.Errorf("unexpected message %d", m.Op)
 }
 
-// want remembers that c waits for a domain that hasn't joined yet.
-func (b *Broker) want(c *client, id platform.DomID) proto.Status {
-	if len(c.wants) >= b.opts.MaxLinks {
-		return proto.NoSpace
+// fitsLocked reports whether the domain may have one more link, with other, which may be
+// nil. A stranger's domains get a quarter of its room together.
+func (c *client) fitsLocked(other *client) bool {
+	if len(c.pairs) >= c.room {
+		return false
 	}
-	if b.wanted[id] == nil {
-		b.wanted[id] = map[*client]struct{}{}
-	}
-	b.wanted[id][c] = struct{}{}
-	c.wants[id] = struct{}{}
-	return proto.NoDomain
+	return other == nil || other.who.uid == c.who.uid || other.who.trusted() ||
+		c.byUser[other.who.uid] < max(c.room/4, 1)
 }
 
-// link gives each of two domains one end of a new connection. Two domains are
-// linked once in their lives: who drops the link has dropped the other for good.
-func (b *Broker) link(c, other *client) proto.Status {
-	if c.links[other.id] != nil {
-		return proto.OK
+// addPair counts a link of which the domain is that side.
+func (c *client) addPair(p *pair, side int) {
+	c.pairs[p.ids[1-side]] = p
+	if other := p.sides[1-side]; other != nil {
+		c.byUser[other.who.uid]++
 	}
-	if c.dead || other.dead {
-		return proto.Gone
-	}
-	if len(c.links) >= b.opts.MaxLinks || len(other.links) >= b.opts.MaxLinks {
-		return proto.NoSpace
-	}
-	x, y, err := sys.Pair(unix.SOCK_SEQPACKET)
-	if err != nil {
-		b.opts.Log.Error("link", "err", err)
-		return proto.NoSpace
-	}
-	defer sys.CloseAll([]int{x, y})
-	if err := c.tell(other, x); err != nil {
-		return proto.Gone
-	}
-	c.links[other.id], other.links[c.id] = other, c
-	if err := other.tell(c, y); err != nil {
-		return proto.Gone
-	}
-	return proto.OK
 }
 
-// tell gives c its end of the link with other.
-func (c *client) tell(other *client, fd int) error {
-	return c.send(proto.Msg{
-		Op: proto.Peer, ID: other.who.uid, A: uint32(other.id), B: uint32(other.who.pid),
-	}, fd)
+// dropPair uncounts it.
+func (c *client) dropPair(p *pair, side int) {
+	delete(c.pairs, p.ids[1-side])
+	if other := p.sides[1-side]; other != nil {
+		if c.byUser[other.who.uid]--; c.byUser[other.who.uid] <= 0 {
+			delete(c.byUser, other.who.uid)
+		}
+	}
 }
 
 // end forgets the domain: at once for everybody who asks for it, and for good when
@@ -212,18 +196,11 @@ func (c *client) tell(other *client, fd int) error {
 func (c *client) end() {
 	c.b.mu.Lock()
 	c.dead = true
-	for id, other := range c.links {
-		delete(other.links, c.id)
-		delete(c.links, id)
-	}
-	for id := range c.wants {
-		delete(c.b.wanted[id], c)
-		if len(c.b.wanted[id]) == 0 {
-			delete(c.b.wanted, id)
-		}
+	for _, p := range c.pairs {
+		p.endLocked(proto.Ended)
 	}
 	for conn := range c.stores {
-		conn.Close() // those that speak as domain 0; the store ends the others
+		sys.ShutDown(conn) // those that speak as domain 0; the store ends the others
 	}
 	c.b.mu.Unlock()
 	c.b.tree.release(c.id)
@@ -232,26 +209,23 @@ func (c *client) end() {
 	c.b.mu.Unlock()
 }
 
-// read returns the next message. Descriptors aren't welcome.
+// read returns the next message. Descriptors aren't taken.
 func (c *client) read() (proto.Msg, error) {
 	var buf [proto.MaxSize]byte
-	n, fds, err := c.conn.Recv(buf[:])
+	n, err := c.conn.Recv(buf[:])
 	if err != nil {
 		return proto.Msg{}, err
-	}
-	if len(fds) > 0 {
-		sys.CloseAll(fds)
-		return proto.Msg{}, errors.New("unexpected descriptors")
 	}
 	return proto.Parse(buf[:n])
 }
 
-// send never blocks. A client that doesn't read what it is sent is dropped.
+// send never blocks. A client that doesn't read the answers to its own questions is
+// dropped: what others cause waits for its Noted.
 func (c *client) send(m proto.Msg, fds ...int) error {
 	var buf [proto.MaxSize]byte
 	err := c.conn.Send(m.Append(buf[:0]), fds...)
-	if err != nil {
-		c.conn.Close()
+	if err != nil && !noRoom(err) {
+		sys.ShutDown(c.sock)
 	}
 	return err
 }

@@ -64,7 +64,10 @@ func listen(network, path string, mode fs.FileMode) (*net.UnixListener, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		// bind takes the mode from the socket's own inode: there is no moment at
 		// which the file is more open than it should be.
-		cerr := c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(mode.Perm())) })
+		cerr := c.Control(func(fd uintptr) {
+			err = unix.Fchmod(int(fd), uint32(mode.Perm()))
+			refuseRights(int(fd))
+		})
 		return errors.Join(cerr, err)
 	}}
 	l, err := lc.Listen(context.Background(), network, path)
@@ -102,14 +105,8 @@ func removeStale(network, path string) error {
 	return os.Remove(path)
 }
 
-// identify asks the kernel who connected.
-func identify(c *net.UnixConn) (who, error) {
-	cred, err := sys.PeerCred(c)
-	if err != nil {
-		return who{}, err
-	}
-	return who{cred.Pid, cred.Uid, cred.Gid}, nil
-}
+// refuseRights has the kernel refuse descriptors, where it can; a test has it not.
+var refuseRights = func(fd int) { sys.RefuseRights(fd) }
 
 // pause is how long a failed accept waits before the next.
 func pause() { time.Sleep(50 * time.Millisecond) }

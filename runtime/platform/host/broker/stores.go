@@ -17,22 +17,22 @@ import (
 // speaks xenstore. A process that joined speaks as its domain; another one of the
 // broker's user, or root, speaks as the toolstack (domain 0, privileged); anybody
 // else is refused.
-func (b *Broker) serveStore(c *net.UnixConn, w who) {
-	id, joined := b.domainOf(w.pid)
+func (b *Broker) serveStore(c *net.UnixConn, w who, u *user) {
+	id, joined := b.domainOf(w)
 	if !joined && !w.trusted() {
-		b.opts.Log.Warn("store connection refused: not a domain", "pid", w.pid, "uid", w.uid)
+		b.log.note(w, "store connection refused: not a domain")
 		return
 	}
-	err := b.tree.serve(c, id, !joined)
-	b.opts.Log.Debug("store connection ended", "domain", id, "pid", w.pid, "cause", err)
+	err := b.tree.serve(paced{c, u}, id, !joined)
+	b.log.detail(w, "store connection ended", "domain", id, "cause", err)
 }
 
 // domainOf returns the domain that a process is; the first, if it is several.
-func (b *Broker) domainOf(pid int32) (id platform.DomID, ok bool) {
+func (b *Broker) domainOf(w who) (id platform.DomID, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for n, c := range b.domains {
-		if c.who.pid == pid && !c.dead && (!ok || n < id) {
+		if c.welcomed && !c.dead && (!ok || n < id) && c.who.is(w) {
 			id, ok = n, true
 		}
 	}
@@ -52,7 +52,7 @@ func (c *client) openStore(m proto.Msg) error {
 	}
 	ours, theirs, err := storePair()
 	if err != nil {
-		c.b.opts.Log.Error("store connection", "err", err)
+		c.b.log.problem("make a store connection", err)
 		return refuse(proto.NoSpace)
 	}
 	defer unix.Close(theirs)
@@ -66,33 +66,34 @@ func (c *client) openStore(m proto.Msg) error {
 	}
 	c.b.wg.Go(func() {
 		defer c.dropStore(ours)
-		err := c.b.tree.serve(ours, id, privileged)
-		c.b.opts.Log.Debug("store connection ended", "domain", c.id, "cause", err)
+		err := c.b.tree.serve(paced{ours, c.user}, id, privileged)
+		c.b.log.detail(c.who, "store connection ended", "domain", c.id, "cause", err)
 	})
 	return c.send(proto.Msg{Op: proto.StoreIs, ID: m.ID}, theirs)
 }
 
 // storePair returns a new stream connection: our end, and the descriptor of theirs.
-func storePair() (ours net.Conn, theirs int, err error) {
+func storePair() (ours *net.UnixConn, theirs int, err error) {
 	x, theirs, err := sys.Pair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, -1, err
 	}
+	refuseRights(x)
 	f := os.NewFile(uintptr(x), "store")
 	defer f.Close()
-	ours, err = net.FileConn(f)
+	c, err := net.FileConn(f)
 	if err != nil {
 		unix.Close(theirs)
 		return nil, -1, err
 	}
-	return ours, theirs, nil
+	return c.(*net.UnixConn), theirs, nil
 }
 
 // addStore counts a store connection of the domain, if it may have one more.
-func (c *client) addStore(conn net.Conn) bool {
+func (c *client) addStore(conn *net.UnixConn) bool {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if c.b.closed || c.dead || len(c.stores) >= c.b.opts.MaxStores {
+	if c.dead || len(c.stores) >= c.b.opts.MaxStores || !c.b.enterLocked(c.who, c.user) {
 		return false
 	}
 	c.stores[conn] = struct{}{}
@@ -100,10 +101,10 @@ func (c *client) addStore(conn net.Conn) bool {
 	return true
 }
 
-func (c *client) dropStore(conn net.Conn) {
+func (c *client) dropStore(conn *net.UnixConn) {
 	conn.Close()
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	delete(c.stores, conn)
-	delete(c.b.conns, conn)
+	c.b.leaveLocked(conn, c.user)
 }

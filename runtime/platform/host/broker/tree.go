@@ -52,8 +52,8 @@ func (t *tree) serve(c io.ReadWriteCloser, dom platform.DomID, privileged bool) 
 	return t.server.Serve(c, dom, privileged)
 }
 
-// introduce makes a domain's subtree, then tells those who watch @introduceDomain.
-func (t *tree) introduce(id platform.DomID, name string, w who) error {
+// prepare makes a domain's subtree, which nobody has been told of.
+func (t *tree) prepare(id platform.DomID, name string, w who) error {
 	ctx := context.Background()
 	home := store.DomainPath(id)
 	nodes := []struct {
@@ -80,9 +80,11 @@ func (t *tree) introduce(id platform.DomID, name string, w who) error {
 		return fmt.Errorf("make %s: %w", home, err)
 	}
 	t.names.join(id, w)
-	t.server.IntroduceAs(id, w.uid)
 	return nil
 }
+
+// introduce tells those who watch @introduceDomain.
+func (t *tree) introduce(id platform.DomID, w who) { t.server.IntroduceAs(id, w.uid) }
 
 // release ends the domain's connections, removes everything that it owned, its
 // subtree with it, and tells those who watch @releaseDomain.

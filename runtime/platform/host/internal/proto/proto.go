@@ -1,48 +1,57 @@
-// Package proto is what the broker and the domains say to each other over the
-// control socket, and two domains over their link. Both are SOCK_SEQPACKET: one
-// packet is one message of fixed size, little-endian, whose descriptors travel as
-// SCM_RIGHTS.
+// Package proto is what the broker and the domains say to each other over the control
+// socket, SOCK_SEQPACKET: one packet is one message of fixed size, little-endian.
+// Descriptors travel as SCM_RIGHTS, and from the broker alone. Domains say nothing to each
+// other: what they have in common is memory.
 //
-//	offset  0     1       2       3      4       8      12     16
-//	       +-----+-------+-------+------+-------+------+------+------...
-//	       | op  | status| access| flags| id    | a    | b    | name
-//	       +-----+-------+-------+------+-------+------+------+------...
+//	offset  0     1       2            4       8      12     16     20     24
+//	       +-----+-------+------------+-------+------+------+------+------+------...
+//	       | op  | status| flags      | id    | a    | b    | c    | d    | name
+//	       +-----+-------+------------+-------+------+------+------+------+------...
 //
 // id couples an answer with its question. A name is there in Join alone.
 //
-// Control socket, D a domain and B the broker:
+// D is a domain and B the broker:
 //
-//	D->B Join     a=Version, name         first message
+//	D->B Join     a=Version, b=pages of its arenas, c=links that it has room for, name
 //	B->D Welcome  status, a=domid
-//	D->B Link     id, a=domid             introduce me to that domain
-//	B->D Linked   id, status              after Peer, if there is news
-//	B->D Peer     a=domid, b=pid, id=uid, fd   one end of the link; unasked for too
+//	D->B Link     id, a=domid             link me with that domain
+//	B->D Linked   id, status              after Ready, if it went well
 //	D->B Store    id, flags               a connection to the store
 //	B->D StoreIs  id, status, fd
 //	D->B Leave                            B forgets D, then closes
 //
-// Link, each side alike:
+// Notices come unasked, too. D answers each with Noted, in order, and B sends the next ones
+// only when it has: what others cause doesn't fill the socket of a domain that is stopped.
 //
-//	Hello    a=Version, fd                the sender's event memory
-//	Arena    id, access                   where are the pages that you granted?
-//	ArenaIs  id, status, access, fd
-//	Bind     id, a=port, b=port           my port b binds your port a
-//	Bound    id, status
-//	Unbind   id, a=port, b=port           my port b no longer hears your port a
-//	Unbound  id
+//	B->D Peer     a=domid, b=pages of its arenas, c=pages of yours, flags; fds
+//	B->D Ready    a=domid, b=pid, c=uid, d=gid; fd
+//	B->D Gone     a=domid
+//	D->B Noted    a=domid, status
+//
+// How two domains are linked. X asks first; Y need not be there for the first two lines.
+//
+//	B makes: a line, memory RW for both, memory RO of X, of Y
+//	B->X Peer   First; line, RW, RO of X  X maps all, populates the events, Noted
+//	B seals RO of X                       (see sys.SealMemfd)
+//	B->Y Peer   line, RW, RO of Y, of X   Y maps all, Noted
+//	B seals RW and RO of Y
+//	B->Y Ready                            Y looks whether the events are populated
+//	B->X Ready  RO of Y
 package proto
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/xenidc/idc/runtime/platform"
 )
 
-// Version is that of both protocols. They are spoken between processes of one
-// machine and one release; a difference is refused.
-const Version = 1
+// Version is that of the protocol, and of what domains write to the memory that they
+// share. It is spoken between processes of one machine and one release; a difference is
+// refused.
+const Version = 2
 
 // ControlSuffix is appended to the store socket's path to name the control socket.
 const ControlSuffix = ".domains"
@@ -62,30 +71,38 @@ func CheckPath(path string) error {
 // MaxName bounds the name of a domain, in bytes.
 const MaxName = 64
 
-// MaxQuestions bounds the unanswered questions of one side of a link. A side that
-// keeps to it can't fill the other's socket buffer.
+// MaxQuestions bounds the questions of a domain that the broker hasn't answered.
 const MaxQuestions = 64
+
+// MinArenaPages and MaxArenaPages bound the arenas of a domain; the largest is 256 MiB.
+const (
+	MinArenaPages = 16
+	MaxArenaPages = 1 << 16
+)
+
+// LinkTime is how long the broker waits for a domain that is to be linked, before it
+// tells who asked that it is silent.
+const LinkTime = 2 * time.Second
+
+// Window bounds the notices that a domain hasn't answered.
+const Window = 8
 
 // Op is the kind of a message.
 type Op uint8
 
-// Messages of the control socket, then of a link.
+// Messages.
 const (
 	Join Op = 1 + iota
 	Welcome
 	Link
 	Linked
-	Peer
 	Store
 	StoreIs
 	Leave
-	Hello
-	Arena
-	ArenaIs
-	Bind
-	Bound
-	Unbind
-	Unbound
+	Peer
+	Ready
+	Gone
+	Noted
 )
 
 // Status is how a question was answered.
@@ -95,28 +112,27 @@ type Status uint8
 const (
 	OK Status = iota
 	NoDomain
-	Gone
-	BadPort
-	NoArena
+	Ended
 	NoSpace
 	Refused
 	BadVersion
+	Silent
 )
 
-// Err is the platform's error for a status, nil for OK. NoArena is ErrBadRef: a
-// domain that granted nothing has no reference that is good.
+// errSilent says that a domain is there and does nothing.
+var errSilent = errors.New("it doesn't answer the broker")
+
+// Err is the platform's error for a status, nil for OK.
 func (s Status) Err() error {
 	switch s {
 	case OK:
 		return nil
 	case NoDomain:
 		return platform.ErrNoDomain
-	case Gone:
+	case Ended:
 		return platform.ErrPeerGone
-	case BadPort:
-		return platform.ErrBadPort
-	case NoArena:
-		return platform.ErrBadRef
+	case Silent:
+		return fmt.Errorf("%w: %w", platform.ErrPeerGone, errSilent)
 	case NoSpace:
 		return platform.ErrNoSpace
 	case BadVersion:
@@ -125,32 +141,38 @@ func (s Status) Err() error {
 	return errors.New("refused")
 }
 
-// PrivilegedStore in the flags of Store asks for the toolstack's rights.
-const PrivilegedStore = 1
+// Flags.
+const (
+	// PrivilegedStore in Store asks for the toolstack's rights.
+	PrivilegedStore = 1
+	// First in Peer says that the receiver's part of the memory comes first, and that it
+	// pays for the events' pages: it asked for the link.
+	First = 1
+)
 
 // Msg is one message. Which fields mean something depends on Op.
 type Msg struct {
-	Op     Op
-	Status Status
-	Access uint8
-	Flags  uint8
-	ID     uint32
-	A, B   uint32
-	Name   string
+	Op         Op
+	Status     Status
+	Flags      uint16
+	ID         uint32
+	A, B, C, D uint32
+	Name       string
 }
 
 // headSize is the size in bytes of a message without its name.
-const headSize = 16
+const headSize = 24
 
 // MaxSize is the size in bytes of the longest message.
 const MaxSize = headSize + MaxName
 
 // Append appends the wire form of m.
 func (m Msg) Append(b []byte) []byte {
-	b = append(b, byte(m.Op), byte(m.Status), m.Access, m.Flags)
-	b = binary.LittleEndian.AppendUint32(b, m.ID)
-	b = binary.LittleEndian.AppendUint32(b, m.A)
-	b = binary.LittleEndian.AppendUint32(b, m.B)
+	b = append(b, byte(m.Op), byte(m.Status))
+	b = binary.LittleEndian.AppendUint16(b, m.Flags)
+	for _, v := range [...]uint32{m.ID, m.A, m.B, m.C, m.D} {
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
 	return append(b, m.Name...)
 }
 
@@ -159,11 +181,9 @@ func Parse(b []byte) (Msg, error) {
 	if len(b) < headSize || len(b) > MaxSize {
 		return Msg{}, fmt.Errorf("message of %d bytes, want %d to %d", len(b), headSize, MaxSize)
 	}
-	m := Msg{
-		Op: Op(b[0]), Status: Status(b[1]), Access: b[2], Flags: b[3],
-		ID: binary.LittleEndian.Uint32(b[4:]),
-		A:  binary.LittleEndian.Uint32(b[8:]),
-		B:  binary.LittleEndian.Uint32(b[12:]),
+	m := Msg{Op: Op(b[0]), Status: Status(b[1]), Flags: binary.LittleEndian.Uint16(b[2:])}
+	for i, v := range [...]*uint32{&m.ID, &m.A, &m.B, &m.C, &m.D} {
+		*v = binary.LittleEndian.Uint32(b[4+4*i:])
 	}
 	if len(b) > headSize && m.Op != Join {
 		return Msg{}, fmt.Errorf("message %d with %d bytes too many", m.Op, len(b)-headSize)

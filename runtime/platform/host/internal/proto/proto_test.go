@@ -11,8 +11,8 @@ import (
 
 // TestLayout pins the wire form: broker and domains may be different builds.
 func TestLayout(t *testing.T) {
-	m := Msg{Op: Join, Status: BadPort, Access: 1, Flags: 2, ID: 0x04030201, A: 0x08070605, B: 0x0c0b0a09, Name: "xy"}
-	want := []byte{1, 3, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 'x', 'y'}
+	m := Msg{Op: Join, Status: NoSpace, Flags: 0x0201, ID: 0x04030201, A: 0x08070605, B: 0x0c0b0a09, C: 13, D: 14, Name: "xy"}
+	want := []byte{1, 3, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0, 14, 0, 0, 0, 'x', 'y'}
 	if got := m.Append(nil); !bytes.Equal(got, want) {
 		t.Errorf("Append = %x, want %x", got, want)
 	}
@@ -36,8 +36,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	for s, want := range map[Status]error{
-		NoDomain: platform.ErrNoDomain, Gone: platform.ErrPeerGone, BadPort: platform.ErrBadPort,
-		NoArena: platform.ErrBadRef, NoSpace: platform.ErrNoSpace,
+		NoDomain: platform.ErrNoDomain, Ended: platform.ErrPeerGone, Silent: platform.ErrPeerGone, NoSpace: platform.ErrNoSpace,
 	} {
 		if !errors.Is(s.Err(), want) {
 			t.Errorf("status %d is %v, want %v", s, s.Err(), want)
@@ -51,7 +50,7 @@ func TestStatus(t *testing.T) {
 // FuzzParse: whatever parses is written back as it came.
 func FuzzParse(f *testing.F) {
 	f.Add(Msg{Op: Join, A: Version, Name: "blk"}.Append(nil))
-	f.Add(Msg{Op: Bind, ID: 7, A: 1, B: 2}.Append(nil))
+	f.Add(Msg{Op: Noted, ID: 7, A: 1, B: 2}.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse(b)
 		if err == nil && !bytes.Equal(m.Append(nil), b) {
