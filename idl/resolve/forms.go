@@ -37,7 +37,6 @@ func (r *resolver) formOf(item *syntax.BodyItem, ring *schema.Ring, params []*sc
 	if from == schema.Back {
 		form.Request, form.Response = nil, slot.Struct
 	}
-	r.unkeptForm(d)
 	if d.When != nil {
 		form.Enable = r.featureKey(d.When)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/xenidc/idc/idl"
 	"github.com/xenidc/idc/idl/diag"
+	"github.com/xenidc/idc/idl/schema"
 )
 
 // drawn is a protocol that draws its ring; the cases below add to it or change a line of it.
@@ -377,5 +378,32 @@ func TestAdvice(t *testing.T) {
 		if d := list[0]; d.Message != c.message || d.Cause != c.cause || d.Fix != c.fix {
 			t.Errorf("%s\n%s\nbecause %s\nfix: %s", c.src, d.Message, d.Cause, d.Fix)
 		}
+	}
+}
+
+// A slot fits into a page on every ABI that the protocol is spoken in, and only there it must.
+func TestSlotsOnEveryABI(t *testing.T) {
+	const ring = "struct response { id u32, status status }\nstatus enum status u32 { ok = 0 means success, bad = 1 means failure }\n" +
+		"ring r { request request, response response, id id, pages \"ref\", channel \"evt\" }\n" +
+		"keys from front by initialised { \"ref\" gref, \"evt\" port }\ntransaction f() { form d request { } }\n"
+	const large = "struct request { id u32, big u8[4050] on x86_32 }\n"
+	for abis, want := range map[string]string{"abi x86_64\nabi x86_32\n": "slot-size", "abi x86_64\nabi arm\n": ""} {
+		_, diags := idl.Compile("t.idc", []byte("protocol t\n"+abis+large+ring))
+		var got []string
+		for _, d := range diags.Items() {
+			got = append(got, string(d.ID))
+		}
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s%s\n%v", abis, diff, diags.Err())
+		}
+	}
+	// Slots whose size is published have one for all.
+	const agreed = "struct request { id u32, more u64 on x86_64 }\n"
+	p, diags := idl.Compile("t.idc", []byte("protocol t\nabi x86_64\nabi x86_32\n"+agreed+strings.Replace(ring, "id id,", "id id, slot by \"slot-size\",", 1)))
+	if diags.Failed() {
+		t.Fatal(diags.Err())
+	}
+	if got, want := p.Rings[0].Stride, (schema.PerABI{16, 16, 16}); got != want {
+		t.Errorf("slots have %v bytes, want %v", got, want)
 	}
 }

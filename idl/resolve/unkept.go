@@ -24,13 +24,6 @@ func (r *resolver) unkeptClause(item *syntax.Clause) {
 	}
 }
 
-func (r *resolver) unkeptForm(d *syntax.Form) {
-	if d.When != nil {
-		r.unkept(d.When.Span(), "form `"+d.Name.Text+"` would be used without `"+d.When.Value()+"`, too",
-			"the stubs don't choose forms by a flag yet", "remove the form, or `when`")
-	}
-}
-
 func (r *resolver) unkeptDevice(d *syntax.Device) {
 	for _, b := range d.Backs {
 		if b.Value() != d.Front.Value() {
