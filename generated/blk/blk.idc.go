@@ -1587,8 +1587,14 @@ func (s *server) serveExtents(r *idc.Request) {
 		status = StatusEopnotsupp
 	case takeSegments(r, list, n):
 		if data, err := r.Map(idc.Out); err == nil {
-			status = s.back.(ExtentsBack).Extents(r.Context(), req, data)
-			if data.Deliver() != nil {
+			status = StatusError // unless the driver says otherwise
+			if r.Serve("extents") {
+				status = s.back.(ExtentsBack).Extents(r.Context(), req, data)
+				if status != StatusOkay {
+					r.Refuse(status)
+				}
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = StatusError // the front end can't have it
 			}
 		}
