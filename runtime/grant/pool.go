@@ -5,7 +5,7 @@
 //
 // The front end's side, its own memory:
 //
-//	NewPool --Grant--> free --Take--> lent --Give--> free ... --Close--> revoked
+//	Grant, as needed --> free --Take--> lent --Give--> free ... --Close--> revoked
 //
 // The back end's side, the peer's memory:
 //
@@ -30,56 +30,144 @@ import (
 	"github.com/xenidc/idc/runtime/shm"
 )
 
-// Pool is a number of pages of ours, granted to one peer when the pool is made and
-// not again, and lent to transactions meanwhile. Pages are taken last in, first
+// Pool is pages of ours, granted to one peer by and by as transactions need them, and not
+// again, and lent to transactions meanwhile. Pages are taken last in, first
 // out, as Linux's blkfront does it: the peer's cache of mappings, and the
-// processor's, see the fewest different pages. All methods may be called by any
-// number of goroutines at once and never block for long; Take and Give don't
-// allocate.
+// processor's, see the fewest different pages, and memory that was never needed is never
+// granted. All methods may be called by any number of goroutines at once and never block
+// for long; Take and Give don't allocate once the pages are there.
 type Pool struct {
-	grant platform.Grant
-	mem   shm.Memory
-	refs  []platform.GrantRef
+	domain platform.Domain
+	peer   platform.DomID
+	access platform.Access
+	short  func(error)
 
-	mu     sync.Mutex
-	free   []uint32 // a stack; its end is taken next
-	lent   []bool   // by page
-	closed bool
+	// chunks hold the pages that were granted; a page's place is written before its number
+	// is first given out, and not changed then.
+	chunks []*chunk
+
+	mu      sync.Mutex
+	grants  []platform.Grant
+	granted int      // pages
+	most    int      // that there may be; what was granted, once no more are to be had
+	free    []uint32 // a stack; its end is taken next
+	lent    []bool   // by page
+	closed  bool
 }
 
-// NewPool grants pages (at least one) of zeroed memory to peer. It fails as
-// platform.Domain.Grant does.
+// chunkPages is how many pages are granted at a time, where more than a few are needed.
+const chunkPages = 32
+
+type chunk [chunkPages]struct {
+	mem shm.Memory
+	ref platform.GrantRef
+}
+
+// NewPool makes a pool of that many pages, at least one, all of them granted. It fails
+// as platform.Domain.Grant does.
 func NewPool(d platform.Domain, peer platform.DomID, pages int, access platform.Access) (*Pool, error) {
-	if pages < 1 {
-		return nil, fmt.Errorf("grant: a pool of %d pages: ask for at least one", pages)
+	return GrowingPool(d, peer, pages, pages, access, nil)
+}
+
+// GrowingPool makes a pool of first pages, at least one, that grows to most when
+// transactions need them. If the platform hasn't as many, it stays as it is, and short,
+// if not nil, is called once with the reason, on a goroutine of its own. It fails as
+// platform.Domain.Grant does for the first pages.
+func GrowingPool(d platform.Domain, peer platform.DomID, first, most int, access platform.Access, short func(error)) (*Pool, error) {
+	most = max(first, most)
+	if first < 1 {
+		return nil, fmt.Errorf("grant: a pool of %d pages: ask for at least one", first)
 	}
-	g, err := d.Grant(peer, pages, access)
-	if err != nil {
-		return nil, fmt.Errorf("grant: granting a pool of %d pages to domain %d: %w", pages, peer, err)
+	p := &Pool{
+		domain: d, peer: peer, access: access, short: short, most: most,
+		chunks: make([]*chunk, (most+chunkPages-1)/chunkPages),
 	}
-	p := &Pool{grant: g, mem: g.Memory(), refs: g.Refs(), free: make([]uint32, pages), lent: make([]bool, pages)}
-	for i := range p.free {
-		p.free[i] = uint32(pages - 1 - i) // page 0 is taken first
+	if err := p.growLocked(first); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-// Size returns the number of pages, lent or not.
-func (p *Pool) Size() int { return len(p.lent) }
+// growLocked grants n more pages.
+func (p *Pool) growLocked(n int) error {
+	g, err := p.domain.Grant(p.peer, n, p.access)
+	if err != nil {
+		return fmt.Errorf("grant: granting %d pages more to domain %d than its %d: %w", n, p.peer, p.granted, err)
+	}
+	p.grants = append(p.grants, g)
+	p.lent = append(p.lent, make([]bool, n)...)
+	for i := range n {
+		at := p.granted + i
+		c := p.chunks[at/chunkPages]
+		if c == nil {
+			c = new(chunk)
+			p.chunks[at/chunkPages] = c
+		}
+		c[at%chunkPages].mem, c[at%chunkPages].ref = g.Memory().Page(i), g.Refs()[i]
+	}
+	// The lowest number is taken first, and those that were free before it.
+	old := len(p.free)
+	p.free = append(p.free, make([]uint32, n)...)
+	copy(p.free[n:], p.free[:old])
+	for i := range n {
+		p.free[i] = uint32(p.granted + n - 1 - i)
+	}
+	p.granted += n
+	if cap(p.free) < p.granted {
+		p.free = append(make([]uint32, 0, p.granted), p.free...)
+	}
+	return nil
+}
 
-// Free returns the number of pages that aren't lent.
+// needLocked grants pages until n are free, if it can.
+func (p *Pool) needLocked(n int) bool {
+	for lacking := n - len(p.free); lacking > 0; lacking = n - len(p.free) {
+		room := p.most - p.granted
+		if lacking > room || p.closed {
+			return false
+		}
+		err := p.growLocked(min(max(lacking, chunkPages), room))
+		if err != nil && lacking < chunkPages {
+			err = p.growLocked(lacking)
+		}
+		if err != nil {
+			p.most = p.granted
+			if p.short != nil {
+				go p.short(err)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// Size returns the number of pages that there may be, lent or not.
+func (p *Pool) Size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}
+
+// Free returns the number of pages that may be taken.
 func (p *Pool) Free() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.free)
+	return p.most - p.granted + len(p.free)
+}
+
+// Granted returns the number of pages that were granted.
+func (p *Pool) Granted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.granted
 }
 
 // Page returns page i, one page long, valid until Close. It holds what the last
 // transaction left there, or what the peer wrote.
-func (p *Pool) Page(i uint32) shm.Memory { return p.mem.Page(int(i)) }
+func (p *Pool) Page(i uint32) shm.Memory { return p.chunks[i/chunkPages][i%chunkPages].mem }
 
 // Ref returns the grant reference of page i.
-func (p *Pool) Ref(i uint32) platform.GrantRef { return p.refs[i] }
+func (p *Pool) Ref(i uint32) platform.GrantRef { return p.chunks[i/chunkPages][i%chunkPages].ref }
 
 // Take lends n pages and writes their numbers to out[:n], or it lends none and
 // returns false because fewer are free or the pool is closed.
@@ -87,7 +175,7 @@ func (p *Pool) Take(n int, out []uint32) bool {
 	out = out[:n]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n > len(p.free) || p.closed {
+	if p.closed || n > len(p.free) && !p.needLocked(n) {
 		return false
 	}
 	for k := range out {
@@ -121,10 +209,10 @@ func (p *Pool) Give(pages []uint32) {
 // nothing.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	closed := p.closed
-	p.closed = true
+	grants := p.grants
+	p.closed, p.grants = true, nil
 	p.mu.Unlock()
-	if !closed {
-		p.grant.Free()
+	for _, g := range grants {
+		g.Free()
 	}
 }

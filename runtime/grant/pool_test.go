@@ -98,6 +98,47 @@ func TestPoolFails(t *testing.T) {
 	}
 }
 
+// A pool has no more pages than were needed at once, and no more than the platform has.
+func TestPoolGrows(t *testing.T) {
+	d := newFake()
+	shorts := make(chan error, 2)
+	p, err := GrowingPool(d, 7, 3, 200, platform.ReadWrite, func(err error) { shorts <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { p.Close(); d.noLeaks(t) }()
+	if p.Granted() != 3 || p.Size() != 200 || p.Free() != 200 {
+		t.Errorf("%d granted of %d, %d free", p.Granted(), p.Size(), p.Free())
+	}
+	out := make([]uint32, 200)
+	seen := map[platform.GrantRef]bool{}
+	for _, n := range []int{2, 1, 60, 40} {
+		if !p.Take(n, out) {
+			t.Fatalf("%d weren't to be had", n)
+		}
+		for _, i := range out[:n] {
+			if p.Page(i).Len() != shm.PageSize || seen[p.Ref(i)] {
+				t.Errorf("page %d: %d bytes, reference %d", i, p.Page(i).Len(), p.Ref(i))
+			}
+			seen[p.Ref(i)] = true
+		}
+		if n == 1 && p.Granted() != 3 {
+			t.Errorf("%d pages were granted for 3", p.Granted())
+		}
+	}
+	d.grantErr = errGrant
+	if p.Take(97, out) {
+		t.Error("took what the platform hasn't")
+	}
+	if err := <-shorts; !errors.Is(err, errGrant) || p.Size() != p.Granted() {
+		t.Errorf("short: %v; %d of %d", err, p.Granted(), p.Size())
+	}
+	d.grantErr = nil
+	if p.Take(p.Free()+1, out) || !p.Take(p.Free(), out) {
+		t.Error("not what is left")
+	}
+}
+
 func TestPoolClosed(t *testing.T) {
 	d := newFake()
 	p := newPool(t, d, 2)

@@ -2,7 +2,6 @@ package idc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -240,7 +239,7 @@ func closePools(links []*transport.Link) {
 
 func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments int) (*transport.Link, error) {
 	p := l.spec.Protocol
-	pool, err := l.newPool(min(pageLimit, q.Pages(k.ring.Slots(), segments)), q.Pages(1, segments))
+	pool, err := l.newPool(q.Pages(1, min(segments, max(p.Direct, 1)))+q.Pages(1, segments)-segments, min(pageLimit, q.Pages(k.ring.Slots(), segments)))
 	if err != nil {
 		return nil, err
 	}
@@ -252,22 +251,18 @@ func (l *frontLife) newTransportLink(q *transport.Queue, k *frontLink, segments 
 	}, nil
 }
 
-// newPool grants pages for bulk data: so many as wanted, or as the platform has, since
-// gntalloc allows a whole system 1024 by default; but no fewer than a request may need.
-func (l *frontLife) newPool(want, least int) (*grant.Pool, error) {
-	want, least = max(want, 1), max(least, 1)
-	for pages := want; ; pages = max(pages/2, least) {
-		pool, err := grant.NewPool(l.c.dom, l.at.peer, pages, platform.ReadWrite)
-		switch {
-		case err == nil && pages < want:
-			l.log.Info("fewer pages for bulk data than would be best", "want", want, "got", pages)
-			return pool, nil
-		case err == nil:
-			return pool, nil
-		case pages <= least || !errors.Is(err, platform.ErrNoSpace):
-			return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", pages, shm.PageSize, err)
-		}
+// newPool makes the pages for bulk data: those that a plain request needs at once, and up
+// to most as they are needed, since most front ends never need them all, and gntalloc
+// allows a whole system 1024 by default.
+func (l *frontLife) newPool(first, most int) (*grant.Pool, error) {
+	first = max(first, 1)
+	pool, err := grant.GrowingPool(l.c.dom, l.at.peer, first, most, platform.ReadWrite, func(err error) {
+		l.log.Info("fewer pages for bulk data than would be best", "want", most, "err", err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%d pages of %d bytes for bulk data: %w", first, shm.PageSize, err)
 	}
+	return pool, nil
 }
 
 // setUp lets Connected return.

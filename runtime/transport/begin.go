@@ -45,7 +45,7 @@ func (q *Queue) tryLocked(w want) (*Txn, error) {
 
 // acquireLocked takes a transaction and lends its buffer, or returns nothing if that
 // isn't possible now.
-func (q *Queue) acquireLocked(w want) (*Txn, error) {
+func (q *Queue) acquireLocked(w want) (t *Txn, err error) {
 	bulk := len(w.user) > 0
 	switch {
 	case q.cause != nil:
@@ -57,11 +57,14 @@ func (q *Queue) acquireLocked(w want) (*Txn, error) {
 	case bulk && pagesOf(len(w.user)) > min(w.segments, q.link.MaxSegments):
 		return nil, ErrTooLong
 	}
-	t := &q.txns[q.free[len(q.free)-1]]
+	t = &q.txns[q.free[len(q.free)-1]]
 	t.user, t.dir, t.most = w.user, w.dir, w.segments
 	if q.link != nil && !t.lendLocked(q.link) {
+		if !t.fitsLocked(q.link) {
+			err = ErrTooLong
+		}
 		t.user = nil
-		return nil, nil
+		return nil, err
 	}
 	q.free = q.free[:len(q.free)-1]
 	t.phase = begun
@@ -153,7 +156,10 @@ func (q *Queue) Carry(user []byte, segments int) int {
 	}
 	segments = min(segments, l.MaxSegments)
 	most := segments * shm.PageSize
-	if _, off, ok := l.Buffers.Find(user); ok && segments > 1 && off%perPageUnit(q.cfg.Alignment) == 0 {
+	if _, off, ok := l.Buffers.Find(user); !ok {
+		pages := l.Pool.Size()
+		most = min(segments, max(1, pages-q.listPages(pages))) * shm.PageSize
+	} else if segments > 1 && off%perPageUnit(q.cfg.Alignment) == 0 {
 		most -= off
 	}
 	return min(len(user), most)

@@ -50,6 +50,14 @@ func (t *Txn) stageLocked(link *Link) bool {
 	return true
 }
 
+// fitsLocked reports whether the pool can ever have as many pages as the buffer needs.
+func (t *Txn) fitsLocked(link *Link) bool {
+	if refs, _, ok := link.Buffers.Find(t.user); ok {
+		return t.q.listPages(len(refs)) <= link.Pool.Size()
+	}
+	return t.q.Pages(1, pagesOf(len(t.user))) <= link.Pool.Size()
+}
+
 // perPageUnit is the alignment in bytes that a segment must have.
 func perPageUnit(unit int) int { return max(unit, 1) }
 

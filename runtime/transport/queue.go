@@ -159,6 +159,10 @@ func (q *Queue) pushLocked() *Link {
 			put += q.putLocked(t, l)
 			continue
 		}
+		if !t.fitsLocked(l) {
+			q.endLocked(t, ErrTooLong)
+			continue
+		}
 		t.next, starved = starved, t
 	}
 	q.requeueLocked(starved)

@@ -18,15 +18,17 @@ func (p *pair) queued(n int) {
 	}
 }
 
-// unanswered connects to a back end that answers nothing, starts f with one shared
-// buffer, and disconnects, so that f's transaction is kept to be replayed.
-func unanswered(p *pair, f func(shared []byte)) (free func()) {
+// unanswered connects to a back end that answers nothing, starts f n times with one shared
+// buffer, and disconnects, so that f's transactions are kept to be replayed.
+func unanswered(p *pair, n int, f func(shared []byte)) (free func()) {
 	p.connect()
 	b := must[*grant.Buffer](p.t)(grant.NewBuffer(p.front, p.back.ID(), maxSegs*shm.PageSize))
 	p.buffers.Add(b)
 	p.server.Stop(true)
-	go f(b.Bytes())
-	p.queued(1)
+	for range n {
+		go f(b.Bytes())
+	}
+	p.queued(n)
 	p.channel.Close()
 	transport.Detach(transport.ErrDisconnected, p.queue)
 	p.buffers.Remove(b)
@@ -39,22 +41,50 @@ func unanswered(p *pair, f func(shared []byte)) (free func()) {
 func TestCancelledWhileStarved(t *testing.T) {
 	p := newPair(t, asleep)
 	ctx, cancel := context.WithCancel(context.Background())
-	result := make(chan error, 1)
-	free := unanswered(p, func(shared []byte) {
+	result := make(chan error, 2)
+	free := unanswered(p, 2, func(shared []byte) {
 		_, err := p.do(ctx, 1, 5, shared, true)
 		result <- err
 	})
 	defer free()
-	p.poolPages = maxSegs - 1 // never enough for it
+	p.poolPages = maxSegs // enough for one of them
+	entered, resume := p.stalled()
 	p.connect()
+	<-entered
 	cancel()
-	if err := <-result; !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	for range 2 {
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
 	}
+	close(resume)
 	patience, done := context.WithTimeout(context.Background(), 5*time.Second)
 	defer done()
 	if _, err := p.do(patience, 1, 5, make([]byte, 10), true); err != nil {
 		t.Errorf("the next one: %v", err)
+	}
+}
+
+// A replayed transaction that will never get its pages on this connection ends, and so
+// does a new one.
+func TestReplayedBufferNeverFits(t *testing.T) {
+	p := newPair(t, asleep)
+	result := make(chan error, 1)
+	free := unanswered(p, 1, func(shared []byte) {
+		_, err := p.do(context.Background(), 1, 5, shared, true)
+		result <- err
+	})
+	defer free()
+	p.poolPages = maxSegs - 1
+	p.connect()
+	if err := <-result; !errors.Is(err, transport.ErrTooLong) {
+		t.Errorf("replayed: %v", err)
+	}
+	if _, err := p.do(context.Background(), 1, 5, make([]byte, maxSegs*shm.PageSize), true); !errors.Is(err, transport.ErrTooLong) {
+		t.Errorf("new: %v", err)
+	}
+	if n := p.queue.Carry(make([]byte, maxSegs*shm.PageSize), maxSegs); n != (maxSegs-1)*shm.PageSize {
+		t.Errorf("one request carries %d bytes", n)
 	}
 }
 
@@ -63,7 +93,7 @@ func TestCancelledWhileStarved(t *testing.T) {
 func TestReplayedOverShorterRequests(t *testing.T) {
 	p := newPair(t, asleep)
 	result := make(chan error, 1)
-	free := unanswered(p, func(shared []byte) {
+	free := unanswered(p, 1, func(shared []byte) {
 		_, err := p.do(context.Background(), 1, 5, shared, true)
 		result <- err
 	})
