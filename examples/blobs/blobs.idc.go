@@ -214,7 +214,7 @@ func (f *Front) PutAsync(ctx context.Context, name string, data []byte, done fun
 
 func (f *Front) beginPut(ctx context.Context, name string, data []byte) (*idc.Txn, error) {
 	if len(name) > 64 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("name", 64, "bytes")
 	}
 	if len(data) > 1048576 {
 		return nil, idc.ErrTooLong
@@ -305,7 +305,7 @@ func (f *Front) GetAsync(ctx context.Context, name string, offset uint64, data [
 
 func (f *Front) beginGet(ctx context.Context, name string, offset uint64, data []byte) (*idc.Txn, error) {
 	if len(name) > 64 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("name", 64, "bytes")
 	}
 	if len(data) > 1048576 {
 		return nil, idc.ErrTooLong
@@ -402,7 +402,7 @@ func (f *Front) RemoveAsync(ctx context.Context, name string, done func(error)) 
 
 func (f *Front) beginRemove(ctx context.Context, name string) (*idc.Txn, error) {
 	if len(name) > 64 {
-		return nil, idc.ErrTooLong
+		return nil, idc.TooLong("name", 64, "bytes")
 	}
 	t, err := f.end.Begin(ctx, nil, 0, 0)
 	if err != nil {
@@ -447,9 +447,9 @@ func (f *Front) encodeRemove(t *idc.Txn) {
 	binary.LittleEndian.PutUint16(b[8:], uint16(min(len(s.name), 64)))
 }
 
-// Back is a device: what a driver implements to serve it. Methods run concurrently
-// only if the option idc.Workers or idc.Queues asks for it, or if there are several
-// front ends. Requests are private copies and have been checked; slices in them and
+// Back is a device: what a driver implements to serve it. Methods run concurrently, and
+// so not in the order of the requests; see idc.Workers. One that panics costs its request;
+// see idc.DieOnPanic. Requests are private copies and have been checked; slices in them and
 // bulk data are valid until the method returns. ctx ends when the connection does.
 // An error reaches the front end as its idc.Code, or as idc.Failed if it has none.
 type Back interface {
@@ -568,7 +568,10 @@ func (s *server) servePut(r *idc.Request) {
 	status := idc.Malformed
 	if ok && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Put(r.Context(), req, data))
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("put") {
+				status = idc.CodeOf(r.Done(s.back.Put(r.Context(), req, data)))
+			}
 		}
 	}
 	b = r.Respond(8)
@@ -595,7 +598,10 @@ func (s *server) servePutAs(r *idc.Request) {
 	status := idc.Malformed
 	if ok && n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.In); err == nil && data.Len() <= 1048576 {
-			status = idc.CodeOf(s.back.Put(r.Context(), req, data))
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("put") {
+				status = idc.CodeOf(r.Done(s.back.Put(r.Context(), req, data)))
+			}
 		}
 	}
 	b = r.Respond(8)
@@ -624,10 +630,13 @@ func (s *server) serveGet(r *idc.Request) {
 	var result GetResponse
 	if ok && takeSegments(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			var err error
-			result, err = s.back.Get(r.Context(), req, data)
-			status = idc.CodeOf(err)
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("get") {
+				var err error
+				result, err = s.back.Get(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}
@@ -660,10 +669,13 @@ func (s *server) serveGetAs(r *idc.Request) {
 	var result GetResponse
 	if ok && n <= 257 && takeSegmentPages(r, list, n) {
 		if data, err := r.Map(idc.Out); err == nil && data.Len() <= 1048576 {
-			var err error
-			result, err = s.back.Get(r.Context(), req, data)
-			status = idc.CodeOf(err)
-			if data.Deliver() != nil {
+			status = idc.Failed // unless the driver says otherwise
+			if r.Serve("get") {
+				var err error
+				result, err = s.back.Get(r.Context(), req, data)
+				status = idc.CodeOf(r.Done(err))
+			}
+			if r.Done(data.Deliver()) != nil {
 				status = idc.Malformed // the front end can't have it
 			}
 		}
@@ -690,7 +702,10 @@ func (s *server) serveRemove(r *idc.Request) {
 	id = binary.LittleEndian.Uint32(b[4:])
 	status := idc.Malformed
 	if ok {
-		status = idc.CodeOf(s.back.Remove(r.Context(), req))
+		status = idc.Failed // unless the driver says otherwise
+		if r.Serve("remove") {
+			status = idc.CodeOf(r.Done(s.back.Remove(r.Context(), req)))
+		}
 	}
 	b = r.Respond(8)
 	_ = b[7]
