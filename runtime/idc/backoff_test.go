@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/xenidc/idc/runtime/idc"
@@ -131,4 +132,33 @@ func TestLongNonsense(t *testing.T) {
 	defer s.Close()
 	w.try(s.Ready(within(t, patience)))
 	misbehave(t, w, bad, back, map[string]string{"ring-ref": strings.Repeat("\x01", 1500), "event-channel": "1"})
+}
+
+// The rest that a back end has earned is its own: the next one is connected to at once.
+func TestRestIsThePeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		front := w.domain()
+		f := idc.NewFront(front, "c", frontSpec(), idc.Spin(-1))
+		defer f.Close()
+		for range 3 {
+			bad := w.domain()
+			spec := new(counter).spec()
+			spec.Publish = func(w *idc.KeyWriter) { w.Text("most", "banana") }
+			s := idc.NewService(bad, "c", spec, idc.Spin(-1))
+			w.try(s.Ready(within(t, patience)))
+			time.Sleep(10 * time.Second) // it rests for two seconds by now
+			w.kill(bad)
+			w.try(s.Close())
+			good := w.domain()
+			s = idc.NewService(good, "c", new(counter).spec(), idc.Spin(-1))
+			start := time.Now()
+			w.try(s.Ready(within(t, patience)))
+			w.try(f.Connected(within(t, patience)))
+			if took := time.Since(start); took > 100*time.Millisecond {
+				t.Errorf("connected after %v", took)
+			}
+			w.try(s.Close())
+		}
+	})
 }

@@ -29,13 +29,13 @@ type frontLife struct {
 	device  *store.Watch // the back end's directory, nil while none has appeared
 	failure chan error   // of a link of this connection, cap 1
 
-	at    place
-	own   store.State // what we published last; Unknown: no directory
-	stale bool        // the back end has written its state since we read its keys
-	links []*frontLink
-	pools *leftovers    // of the links
-	begun time.Time     // when the last attempt to connect was
-	pause time.Duration // after the next failed one
+	at      place
+	own     store.State // what we published last; Unknown: no directory
+	stale   bool        // the back end has written its state since we read its keys
+	links   []*frontLink
+	pools   *leftovers // of the links
+	begun   time.Time  // when the last attempt to connect was
+	backoff backoff    // after failed ones
 }
 
 // run keeps a connection to the store and a life on it until ctx ends.
@@ -94,7 +94,7 @@ func (f *Front) live(ctx context.Context) error {
 		return err
 	}
 	l := &frontLife{
-		Front: f, c: c, failure: make(chan error, 1), pause: retryFirst, pools: new(leftovers),
+		Front: f, c: c, failure: make(chan error, 1), pools: new(leftovers),
 	}
 	l.finder = f.newFinder(l.c)
 	if err := l.watch(ctx); err != nil {
@@ -107,8 +107,8 @@ func (f *Front) live(ctx context.Context) error {
 }
 
 // loop reconciles at every change of the store and every failure of a link. After an
-// error it rests first, whatever changes meanwhile: the changes may be of the back
-// end's making, and its part of a circle.
+// error it rests first, whatever changes meanwhile, unless there is another back end: the
+// changes may be of the back end's making, and its part of a circle.
 func (l *frontLife) loop(ctx context.Context) error {
 	for {
 		err := l.reconcile(ctx)
@@ -122,11 +122,12 @@ func (l *frontLife) loop(ctx context.Context) error {
 			l.await(ctx)
 			continue
 		}
-		l.log.Warn("cannot connect", "err", err, "retry", l.pause)
+		pause := l.backoff.next(l.at.peer)
+		l.log.Warn("cannot connect", "err", err, "retry", pause)
 		if l.own != store.StateConnected {
 			l.setDown(err)
 		}
-		l.rest(ctx)
+		l.rest(ctx, pause)
 	}
 }
 
@@ -149,18 +150,30 @@ func (l *frontLife) await(ctx context.Context) {
 	}
 }
 
-// rest waits for the time to try again.
-func (l *frontLife) rest(ctx context.Context) {
-	t := time.NewTimer(l.pause)
+// rest waits for the time to try again, or for another back end.
+func (l *frontLife) rest(ctx context.Context, pause time.Duration) {
+	t := time.NewTimer(pause)
 	defer t.Stop()
-	l.pause = min(2*l.pause, retryMost)
-	select {
-	case <-t.C:
-	case cause := <-l.failure:
-		l.disconnect(ctx, lost(cause))
-	case <-l.c.Done():
-	case <-ctx.Done():
+	for {
+		select {
+		case <-l.events():
+			if !l.concerned() || !l.isReplaced(ctx) {
+				continue
+			}
+		case <-t.C:
+		case cause := <-l.failure:
+			l.disconnect(ctx, lost(cause))
+		case <-l.c.Done():
+		case <-ctx.Done():
+		}
+		return
 	}
+}
+
+// isReplaced reports whether the back end isn't the one any more that we are resting from.
+func (l *frontLife) isReplaced(ctx context.Context) bool {
+	at, err := l.find(ctx)
+	return isAbsent(err) || err == nil && at.peer != l.at.peer
 }
 
 // look takes the events of the back end's directory. The loop reads everything

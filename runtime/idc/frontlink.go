@@ -203,7 +203,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 			q.Strand(fmt.Errorf("%w: the back end has fewer rings than before", ErrDisconnected))
 		}
 	}
-	l.pause = retryFirst
+	l.backoff.reset(l.at.peer)
 	l.trust.connected(l.c.dom, l.at.peer)
 	l.setUp(peer{l.c.dom, l.at.peer})
 	l.callbacks.call(l.stopping, l.opt.onConnect)
