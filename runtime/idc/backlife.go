@@ -16,18 +16,19 @@ import (
 // backEnd is the back end's endpoint for one device of one front end, and the one
 // owner of its state.
 type backEnd struct {
-	s       *Service
-	c       *storeConn
-	at      place
-	made    bool // the directory is ours to make and to remove; else a toolstack's
-	log     *slog.Logger
-	stop    context.CancelFunc
-	over    chan struct{}
-	late    context.Context           // ends when a service that is to end waits for no handler any more
-	number  uint64                    // in the order in which a service's endpoints began
-	idle    atomic.Pointer[time.Time] // since when it is not connected; nil while it is
-	leaving bool                      // it was stopped for another; the service's goroutine's
-	left    int                       // rings with handlers that weren't waited for; read once it is over
+	s         *Service
+	c         *storeConn
+	at        place
+	made      bool // the directory is ours to make and to remove; else a toolstack's
+	log       *slog.Logger
+	stop      context.CancelFunc
+	over      chan struct{}
+	late      context.Context           // ends when a service that is to end waits for no handler any more
+	number    uint64                    // in the order in which a service's endpoints began
+	connected func()                    // tells the service
+	idle      atomic.Pointer[time.Time] // since when it is not connected; nil while it is
+	leaving   bool                      // it was stopped for another; the service's goroutine's
+	left      int                       // rings with handlers that weren't waited for; read once it is over
 
 	changed    chan struct{} // cap 1: other keys are to be published
 	failure    chan error    // of a link of this connection, cap 1
@@ -43,7 +44,7 @@ func startBackEnd(r *reception, at place) *backEnd {
 	ctx, cancel := context.WithCancel(context.Background())
 	late, forget := outlast(ctx, closeTime)
 	e := &backEnd{
-		late: late, number: r.number(),
+		late: late, connected: r.connected, number: r.number(),
 		s: r.s, c: r.c, at: at, made: !r.s.opt.device, stop: cancel,
 		log:  r.s.log.With("front", at.peer, "dev", at.dev),
 		over: make(chan struct{}), changed: make(chan struct{}, 1), failure: make(chan error, 1),

@@ -145,6 +145,7 @@ func (e *backEnd) connect(ctx context.Context) error {
 		e.forgive(ctx)
 	}
 	e.idle.Store(nil)
+	e.connected()
 	e.serve(abi, size)
 	e.log.Info("connected", "abi", p.ABIs[abi].Name, "queues", len(e.links))
 	return nil

@@ -3,8 +3,10 @@ package idc
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/store"
 )
 
@@ -19,7 +21,9 @@ type reception struct {
 	users users
 	last  uint64        // number of the latest endpoint
 	full  bool          // it is said in the store that no more are served
-	gone  chan struct{} // cap 1: an endpoint ended
+	gone  chan struct{} // cap 1: an endpoint ended, or connected while others wait for that
+	// behind is set while there are requests that aren't looked at because of maxPending.
+	behind atomic.Bool
 }
 
 // rest is how long a request isn't looked at: a front end can leave one about that
@@ -27,7 +31,12 @@ type reception struct {
 type rest struct {
 	until time.Time
 	pause time.Duration
+	front platform.DomID // whose request it is; 0 if it isn't known
 }
+
+// maxPending is how many requests of one domain may be on their way to a connection, or
+// have come to nothing: further ones aren't looked at meanwhile.
+const maxPending = 64
 
 func newReception(s *Service, c *storeConn, roll roll) *reception {
 	return &reception{
@@ -48,7 +57,7 @@ func (r *reception) reconcile(ctx context.Context) error {
 		if e.isOver() {
 			r.s.left += e.left
 			delete(r.ends, node)
-			r.lay(node)
+			r.lay(node, e.at.peer)
 		}
 	}
 	kept(r.rest, nodes)
@@ -58,13 +67,39 @@ func (r *reception) reconcile(ctx context.Context) error {
 
 // waiting returns the requests that ask for an endpoint now.
 func (r *reception) waiting(nodes []string) (ask []string) {
-	now := time.Now()
+	now, pending, behind := time.Now(), r.pending(), false
 	for _, node := range nodes {
-		if r.ends[node] == nil && !now.Before(r.rest[node].until) {
+		x, failed := r.rest[node]
+		if r.ends[node] != nil || now.Before(x.until) {
+			continue
+		}
+		if front := r.roll.owner(node); failed {
+			ask = append(ask, node) // it is counted
+		} else if pending[front] < maxPending {
+			pending[front]++
 			ask = append(ask, node)
+		} else {
+			behind = true
 		}
 	}
+	r.behind.Store(behind)
 	return ask
+}
+
+// pending is how many requests each domain has that aren't connected, or came to nothing.
+func (r *reception) pending() map[platform.DomID]int {
+	n := map[platform.DomID]int{}
+	for _, e := range r.ends {
+		if e.idle.Load() != nil {
+			n[e.at.peer]++
+		}
+	}
+	for node, x := range r.rest {
+		if r.ends[node] == nil && x.front != 0 {
+			n[x.front]++
+		}
+	}
+	return n
 }
 
 // admit gives seats to those who ask, in turns of users and domains: next is who has the
@@ -80,7 +115,7 @@ func (r *reception) admit(ctx context.Context, ask []string) {
 			r.ends[node] = startBackEnd(r, at)
 		} else {
 			seats.giveBack(node)
-			r.lay(node)
+			r.lay(node, 0)
 		}
 	}
 	r.sayFull(ctx, seats.asking() > 0)
@@ -156,14 +191,17 @@ func (r *reception) republish() {
 }
 
 // lay lays a request to rest, longer each time.
-func (r *reception) lay(node string) {
+func (r *reception) lay(node string, front platform.DomID) {
 	pause := min(max(2*r.rest[node].pause, retryFirst), retryMost)
-	r.rest[node] = rest{time.Now().Add(pause), pause}
+	r.rest[node] = rest{time.Now().Add(pause), pause, front}
 }
 
 // due fires when the first of the requests has rested, and now and then while somebody
 // waits for a seat; else it never does.
 func (r *reception) due() <-chan time.Time {
+	if r.behind.Load() {
+		return time.After(breath)
+	}
 	if r.full {
 		return time.After(connectTime / 10)
 	}
@@ -183,6 +221,13 @@ func (r *reception) due() <-chan time.Time {
 func (r *reception) number() uint64 {
 	r.last++
 	return r.last
+}
+
+// connected is called by endpoints.
+func (r *reception) connected() {
+	if r.behind.Load() {
+		r.ended()
+	}
 }
 
 func (r *reception) ended() {

@@ -200,7 +200,7 @@ func (s *Service) live(ctx context.Context) error {
 			return err
 		}
 		s.progress(err)
-		sleep(ctx, min(time.Since(start), breath)) // who keeps us looking has half of our time
+		sleep(ctx, min(2*time.Since(start), breath)) // who keeps us looking has a third of our time
 		select {
 		case <-roll.watch().C():
 			drainWatch(roll.watch())

@@ -112,8 +112,15 @@ func (r *request) directoryPart() (string, syscall.Errno) {
 		return "", errno
 	}
 	gen := strconv.FormatUint(max(rec.gen, rec.list), 10) + "\x00"
-	names := r.names(abs)
 	off, err := strconv.ParseUint(args[1], 10, 31)
+	if r.tx == nil && err == nil {
+		part, more := r.s.tree.list([]byte(gen), abs, int(off), MaxPayload-len(gen)-1)
+		if more {
+			return string(part), 0
+		}
+		return string(part) + "\x00", 0
+	}
+	names := r.names(abs)
 	if err != nil || int(off) >= len(names) {
 		return gen + "\x00", 0
 	}

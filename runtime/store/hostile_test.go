@@ -300,10 +300,10 @@ func checkTree(t *testing.T, tr *tree) {
 		bytes := 0
 		var prev *node
 		for c := n.first; c != nil; prev, c = c, c.next {
-			if c.parent != n || c.prev != prev || childPath(n.path, c.name()) != c.path {
+			if c.parent != n || c.prev != prev || childPath(n.path, c.name) != c.path {
 				t.Errorf("%s hangs badly on %s", c.path, n.path)
 			}
-			bytes += len(c.name()) + 1
+			bytes += len(c.name) + 1
 			walk(c)
 		}
 		if n.last != prev || n.nameBytes != bytes {

@@ -46,6 +46,19 @@ type ledger struct {
 	userOf  map[platform.DomID]*user
 }
 
+// party is who shares a limit: a user, or where that isn't known a domain.
+type party struct {
+	user *user
+	dom  platform.DomID
+}
+
+func (l *ledger) party(dom platform.DomID) party {
+	if x := l.userOf[dom]; x != nil {
+		return party{user: x}
+	}
+	return party{dom: dom}
+}
+
 func newLedger(most UserQuota) ledger {
 	return ledger{
 		most: most, domains: map[platform.DomID]usage{},

@@ -144,8 +144,8 @@ func (o *overlay) children(path string) []string {
 			}
 		}
 		for c := n.first; c != nil; c = c.next {
-			if _, gone := hidden[c.name()]; !gone {
-				out = append(out, c.name())
+			if _, gone := hidden[c.name]; !gone {
+				out = append(out, c.name)
 			}
 		}
 	}

@@ -26,7 +26,8 @@ import (
 type Shared struct {
 	// Dir is the directory's path. An element "*" stands for any name.
 	Dir string
-	// Most is how many nodes of one domain may be in it; 0 is no limit.
+	// Most is how many nodes of one user may be in it, or of one domain where its user isn't
+	// known; 0 is no limit.
 	Most int
 	// May decides whether dom may make a node called name. It runs under the server's lock,
 	// so it must not block or call the server. An error that wraps a syscall.Errno is
@@ -49,8 +50,8 @@ func Discovery(may func(dom platform.DomID, service string) error) []Shared {
 }
 
 const (
-	maxServices = 8192 // of one domain
-	maxRequests = 8192 // of one domain, for one service
+	maxServices = 8192 // of one user
+	maxRequests = 4096 // of one user, for one service
 )
 
 // ownRequest allows nodes that begin with the domain's own number: nobody can take the

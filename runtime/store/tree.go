@@ -40,7 +40,7 @@ type view interface {
 	remove(path string)
 	// owned is what a domain owns.
 	owned(dom platform.DomID) usage
-	// madeIn is how many nodes of a domain's are in a shared directory.
+	// madeIn is how many nodes of a domain's user are in a shared directory.
 	madeIn(dir string, dom platform.DomID) int
 }
 
@@ -51,13 +51,13 @@ type view interface {
 type node struct {
 	record
 	path        string
-	shared      map[platform.DomID]int // children by owner; nil if it isn't a shared directory
+	name        string        // last part of path
+	shared      map[party]int // children by whose they are; nil if it isn't a shared directory
 	parent      *node
 	first, last *node // children
 	prev, next  *node // siblings
+	party       party // whose it is, as its parent has counted it
 }
-
-func (n *node) name() string { return baseName(n.path) }
 
 func (n *node) link(parent *node) {
 	n.parent = parent
@@ -89,11 +89,11 @@ func (n *node) unlink() {
 // counts takes note of a child that was added or removed.
 func (n *node) counts(child *node, by int) {
 	if n.shared == nil {
-		n.nameBytes += by * (len(child.name()) + 1)
+		n.nameBytes += by * (len(child.name) + 1)
 		return
 	}
-	if n.shared[child.owner()] += by; n.shared[child.owner()] == 0 {
-		delete(n.shared, child.owner())
+	if n.shared[child.party] += by; n.shared[child.party] == 0 {
+		delete(n.shared, child.party)
 	}
 }
 
@@ -136,17 +136,18 @@ func (t *tree) peek(path string) *record {
 func (t *tree) children(path string) []string {
 	var out []string
 	for c := t.nodes[path].first; c != nil; c = c.next {
-		out = append(out, c.name())
+		out = append(out, c.name)
 	}
 	return out
 }
 
 func (t *tree) insert(path, value string, perms []Perm) syscall.Errno {
-	n := &node{path: path}
+	n := &node{path: path, name: baseName(path)}
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
 	if t.shared.of(path) != nil {
-		n.shared = map[platform.DomID]int{}
+		n.shared = map[party]int{}
 	}
+	n.party = t.ledger.party(n.owner())
 	n.link(t.nodes[parentPath(path)])
 	t.relisted(n.parent)
 	t.nodes[path] = n
@@ -161,6 +162,7 @@ func (t *tree) update(path, value string, perms []Perm) syscall.Errno {
 		n.parent.counts(n, -1) // its owner may be another
 	}
 	n.value, n.perms, n.gen = value, perms, t.nextGen()
+	n.party = t.ledger.party(n.owner())
 	if n.parent != nil {
 		n.parent.counts(n, 1)
 	}
@@ -187,7 +189,27 @@ func (t *tree) relisted(n *node) {
 
 func (t *tree) owned(dom platform.DomID) usage { return t.ledger.of(dom) }
 
-func (t *tree) madeIn(dir string, dom platform.DomID) int { return t.nodes[dir].shared[dom] }
+func (t *tree) madeIn(dir string, dom platform.DomID) int {
+	return t.nodes[dir].shared[t.ledger.party(dom)]
+}
+
+// list appends the names of a node's children from a byte of their list on, as far as they
+// fit into so many bytes, each with a NUL. more says that others follow.
+func (t *tree) list(b []byte, path string, off, room int) (_ []byte, more bool) {
+	for c := t.nodes[path].first; c != nil; c = c.next {
+		if off >= len(c.name)+1 {
+			off -= len(c.name) + 1
+			continue
+		}
+		part := c.name[min(off, len(c.name)):]
+		off = 0
+		if room -= len(part) + 1; room < 0 {
+			return b, true
+		}
+		b = append(append(b, part...), 0)
+	}
+	return b, false
+}
 
 // removeBelow removes a node and all below it, children first, and tells each before
 // it goes. It stops at the first error, which only a transaction has.
