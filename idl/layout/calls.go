@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/xenidc/idc/idl/schema"
 )
@@ -35,7 +36,7 @@ type Param struct {
 }
 
 // Form is one spelling of a call on one ABI. Fields that neither Match nor Set name are zero, less the arrays of Segments
-// and their counts; so are those of the response that Reply doesn't name.
+// and their counts; so are those of the response that Reply doesn't name. What doesn't exist on the ABI isn't listed.
 type Form struct {
 	Name     string    `json:"name"`
 	ABI      string    `json:"abi"`
@@ -160,6 +161,9 @@ func formOf(f *schema.Form, a schema.ABI) Form {
 		When: keyName(f.Enable), Most: keyName(f.Limit), Match: bindsOf(f.Match, a, "argument"), Set: bindsOf(f.Set, a, "argument"),
 		Reply: bindsOf(f.Reply, a, "result")}
 	for _, s := range f.Segments {
+		if !on(s.Array, a) {
+			continue
+		}
 		seg := Segment{Bulk: s.Bulk.Name, Array: placeOf(s.Array, a), Elem: structName(s.Elem), Most: s.Max, Pages: s.Pages}
 		if s.Count != nil {
 			seg.Count = placeOf(s.Count, a)
@@ -177,6 +181,9 @@ func formOf(f *schema.Form, a schema.ABI) Form {
 
 func bindsOf(binds []schema.Bind, a schema.ABI, param string) (out []Bind) {
 	for _, b := range binds {
+		if !on(b.Path, a) {
+			continue
+		}
 		o := Bind{Place: placeOf(b.Path, a), From: sources[b.Source.Kind]}
 		switch b.Source.Kind {
 		case schema.FromConst:
@@ -195,6 +202,11 @@ func bindsOf(binds []schema.Bind, a schema.ABI, param string) (out []Bind) {
 
 var sources = map[schema.SourceKind]string{schema.FromConst: "constant", schema.FromID: "id", schema.FromDevice: "device",
 	schema.FromLength: "length", schema.FromStatus: "status", schema.FromRequest: "request"}
+
+// on tells whether a path leads anywhere on an ABI.
+func on(p *schema.Path, a schema.ABI) bool {
+	return !slices.ContainsFunc(p.Fields, func(f *schema.Field) bool { return !f.On(a) })
+}
 
 func placeOf(p *schema.Path, a schema.ABI) Place {
 	out := Place{Path: p.String(), Offset: p.Offset(a), Size: p.Leaf().Size[a]}
