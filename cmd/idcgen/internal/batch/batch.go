@@ -122,7 +122,7 @@ func generate(r *Result) *compiled {
 		}
 		return nil
 	}
-	files, err := gen.Generate(p, file, p.Name)
+	files, err := gen.Generate(p, file, "")
 	if err != nil {
 		r.Verdict, r.Detail = Disagreed, err.Error()
 		return nil
@@ -161,7 +161,9 @@ type tree struct {
 
 func newTree(tb testing.TB) *tree {
 	tb.Helper()
-	t := &tree{TB: tb, dir: tb.TempDir(), ctx: context.Background()}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	tb.Cleanup(cancel)
+	t := &tree{TB: tb, dir: tb.TempDir(), ctx: ctx}
 	root, err := filepath.Abs("../../../..")
 	if err != nil {
 		tb.Fatal(err)

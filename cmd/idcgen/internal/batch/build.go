@@ -130,7 +130,7 @@ func (b *tree) test(made []*compiled) {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			cmd := exec.CommandContext(b.ctx, program, "-test.run", "^(Test|Fuzz)_"+m.Name+"(_|$)", "-test.timeout", (30 * time.Second).String())
+			cmd := exec.CommandContext(b.ctx, program, "-test.run", "^(Test|Fuzz)_"+m.Name+"(_|$)", "-test.timeout", (2 * time.Minute).String())
 			cmd.Dir = b.dir
 			if out, err := cmd.CombinedOutput(); err != nil {
 				m.fail(WrongBytes, "%v\n%s", err, clip(out))

@@ -66,7 +66,7 @@ func cStructs(b *bytes.Buffer, prefix string, l *reading.Layout, abi string) {
 		done[r.Name] = true
 		for _, f := range r.Fields {
 			if t, err := reading.TypeOf(f.Type); err == nil {
-				if inner := l.Record(t.Name, abi); inner != nil {
+				if inner := l.Record(t.Name, abi); inner != nil && inner.Size > 0 {
 					declare(inner)
 				}
 			}
@@ -74,7 +74,7 @@ func cStructs(b *bytes.Buffer, prefix string, l *reading.Layout, abi string) {
 		cRecord(b, prefix, l, r)
 	}
 	for i := range l.Records {
-		if l.Records[i].ABI == abi {
+		if r := &l.Records[i]; r.ABI == abi && r.Size > 0 { // gcc walks through empty structs in empty structs, one by one
 			declare(&l.Records[i])
 		}
 	}
@@ -129,6 +129,8 @@ func cField(prefix string, l *reading.Layout, abi, typ, name string) string {
 		return fmt.Sprintf("uint32_t %s[4]", name)
 	case t.Name == "bytes", t.Name == "string":
 		return fmt.Sprintf("char %s[%d]", name, t.N)
+	case inner != nil && inner.Size == 0:
+		return fmt.Sprintf("char %s[0]", name)
 	case inner != nil && inner.Kind == "union":
 		base = "union " + prefix + "_" + t.Name
 	default:

@@ -170,7 +170,7 @@ func (m *compiled) glue() ([]byte, error) {
 		}
 		body.WriteString("},\n}\n")
 	}
-	head := "package " + s.files[0].Name.Name + "\n\nimport (\n" + s.imports(body.String()) + ")\n\n"
+	head := "package " + s.files[0].Name.Name + "\n\nimport (\n" + s.imports(strings.Replace(body.String(), fmt.Sprintf("%q", m.layout), "", 1)) + ")\n\n"
 	out, err := format.Source([]byte(head + body.String()))
 	if err != nil {
 		return nil, fmt.Errorf("glue: %w\n%s%s", err, head, &body)
@@ -257,16 +257,37 @@ func (s *source) stubs(body *strings.Builder) (string, error) {
 	body.WriteString("Methods: []string{")
 	var methods strings.Builder
 	methods.WriteString("type zzDriver struct{ h zz_wiretest.Handler }\n\n")
-	for _, f := range iface.Methods.List {
-		sig, ok := f.Type.(*ast.FuncType)
-		if !ok || len(f.Names) != 1 {
-			continue
+	for _, list := range append([]*ast.InterfaceType{iface}, s.optional(driver)...) {
+		for _, f := range list.Methods.List {
+			sig, ok := f.Type.(*ast.FuncType)
+			if !ok || len(f.Names) != 1 {
+				continue
+			}
+			fmt.Fprintf(body, "%q, ", f.Names[0].Name)
+			s.method(&methods, f.Names[0].Name, sig)
 		}
-		fmt.Fprintf(body, "%q, ", f.Names[0].Name)
-		s.method(&methods, f.Names[0].Name, sig)
 	}
 	body.WriteString("},\n")
 	return methods.String(), nil
+}
+
+// optional lists the interfaces that a driver may implement besides the one that it must.
+func (s *source) optional(driver string) (list []*ast.InterfaceType) {
+	for _, f := range s.files {
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range g.Specs {
+				t := spec.(*ast.TypeSpec)
+				if i, ok := t.Type.(*ast.InterfaceType); ok && t.Name.Name != driver && strings.HasSuffix(t.Name.Name, driver) {
+					list = append(list, i)
+				}
+			}
+		}
+	}
+	return list
 }
 
 // method writes a method of the driver.

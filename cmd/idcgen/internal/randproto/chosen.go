@@ -36,13 +36,13 @@ func (d *drawer) chosen(versioned bool) {
 
 func (d *drawer) clauses(versioned bool) (s string) {
 	if d.one(4) {
-		s += " replay"
+		s += " replay" + maybe(d.one(40), " idempotent")
 	}
 	if d.one(50) {
 		s += fmt.Sprintf(" quota %d", d.within(1, 40))
 	}
 	if len(d.keys) > 0 && d.one(4) {
-		s += fmt.Sprintf(" when %q", pick(d, d.keys))
+		s += maybe(d.one(3), " optional") + fmt.Sprintf(" when %q", pick(d, d.keys))
 	}
 	if !d.drawing && d.one(12) {
 		s += fmt.Sprintf(" number %s", pick(d, []string{"100", "65535", "77"}))

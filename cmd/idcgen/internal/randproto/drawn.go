@@ -156,7 +156,7 @@ func (d *drawer) request(r *ring, name string, fields []*field, larger bool) *sl
 			lines = append(lines, s.more+" u16")
 		}
 		if larger && d.one(2) {
-			lines = append(lines, count+" "+typ, fmt.Sprintf("%s gref[%d] to pages of %s[%s]", s.array, d.within(1, 4), d.piece.name, count))
+			lines = append(lines, count+" "+typ, fmt.Sprintf("%s gref[%d] to pages of %s[%s]%s", s.array, d.within(1, 4), d.piece.name, count, maybe(d.one(3), fmt.Sprintf(" up to %d", d.within(1, 600)))))
 		} else {
 			lines = append(lines, count+" "+typ, fmt.Sprintf("%s %s[%s] up to %d", s.array, d.piece.name, count, s.most))
 		}
@@ -220,8 +220,11 @@ func (d *drawer) ring(r *ring) {
 		lines = append(lines, `pages "ring-ref"`)
 	}
 	lines = append(lines, `channel "event-channel"`)
-	if d.one(6) {
-		lines = append(lines, fmt.Sprintf("slot %d", pick(d, []int{64, 128, 256, 512, 100, 1024})))
+	switch {
+	case d.one(8):
+		lines = append(lines, `slot by "slot-size"`)
+	case d.one(6):
+		lines = append(lines, fmt.Sprintf("slot %d", pick(d, []int{128, 256, 512, 1024, 1024, 2048, 100})))
 	}
 	d.block("ring "+r.name, lines)
 	d.block("keys from front by initialised", front)

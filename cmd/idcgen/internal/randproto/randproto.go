@@ -84,7 +84,7 @@ func (d *drawer) block(head string, lines []string) {
 
 func (d *drawer) protocol(seed uint64) {
 	d.plain = d.one(3)
-	d.abis = !d.one(3)
+	d.abis = !d.one(4)
 	name := fmt.Sprintf("p%d", seed)
 	if !d.plain && d.one(25) {
 		name = pick(d, []string{"disk_windows", "x_amd64", "x_test", "package", "main", "string", "func", "a_b_c", "internal", "x_linux", "vendor"})

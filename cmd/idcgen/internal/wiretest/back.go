@@ -123,12 +123,13 @@ func (h *driver) handle(_ context.Context, method string, args, out []any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
-	c, call := h.c, &h.c.l.Calls[h.i]
-	if method != c.s.Methods[h.i] {
-		c.Errorf("%s was called for %s", method, call.Name)
-		return
-	}
-	c.recovered(call.Name, func() {
+	c := h.c
+	c.recovered(method, func() {
+		call := &c.l.Calls[h.i]
+		if method != c.s.Methods[h.i] {
+			c.Errorf("%s was called for %s", method, call.Name)
+			return
+		}
 		req := reflect.ValueOf(args[0])
 		i := 0
 		for _, p := range call.Params {

@@ -15,7 +15,7 @@ import (
 func (c *check) keys(side string) (list []*reading.Key) {
 	for i := range c.l.Keys {
 		k := &c.l.Keys[i]
-		if k.In == side && k.From == side && !k.PerQueue && !k.Made && !strings.Contains(k.Name, "%") && k.Name != "protocol" && !c.ofRing(k) {
+		if k.In == side && k.From == side && !k.PerQueue && !k.Made && !strings.Contains(k.Name, "%") && !(side == "front" && k.Name == "protocol") && !c.ofRing(k) {
 			list = append(list, k)
 		}
 	}
@@ -57,7 +57,7 @@ func (c *check) spelled(k *reading.Key) (text string, n uint64, num bool) {
 	switch {
 	case hex:
 		text = strconv.FormatUint(n, 16)
-	case int64(n) < 0 && base != "u64":
+	case int64(n) < 0 && c.signed(base):
 		text = strconv.FormatInt(int64(n), 10)
 	default:
 		text = strconv.FormatUint(n, 10)
@@ -83,6 +83,12 @@ func (c *check) isNumber(typ string) bool {
 	t, err := reading.TypeOf(typ)
 	_, _, ok := c.l.Number(t.Name)
 	return err == nil && ok
+}
+
+func (c *check) signed(typ string) bool {
+	t, err := reading.TypeOf(typ)
+	_, signed, ok := c.l.Number(t.Name)
+	return err == nil && ok && signed
 }
 
 // enumerated is a legal number of a type.

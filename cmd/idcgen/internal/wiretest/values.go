@@ -60,7 +60,7 @@ func goField(s reflect.Value, name string) reflect.Value {
 		}
 	}
 	for i := range s.NumField() {
-		if plain(strings.TrimRight(s.Type().Field(i).Name, "_0123456789")) == want {
+		if plain(strings.TrimRight(s.Type().Field(i).Name, "_")) == want {
 			return s.Field(i)
 		}
 	}

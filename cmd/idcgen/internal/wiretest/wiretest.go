@@ -5,7 +5,9 @@ package wiretest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +24,7 @@ type Stubs struct {
 	NewFront func(d idc.Domain, name string, fill func(keys any), opts ...idc.Option) any
 	// Export serves h, and publishes what fill makes of the keys that its own tests publish.
 	Export func(d idc.Domain, name string, fill func(keys any), h Handler, opts ...idc.Option) interface{ Close() error }
-	// Methods are those of the driver's interface, in order.
+	// Methods are those of the driver's interface, in order, and then those that a driver needn't have.
 	Methods []string
 	// Types are pointers to the structs that have codecs of their own, of a package without stubs.
 	Types []any
@@ -51,6 +53,11 @@ func Test(t *testing.T, s Stubs, seed uint64) {
 		codecs(t, l, s, rng)
 		return
 	}
+	methods, err := ordered(l, s.Methods)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Methods = methods
 	names, options := l.Spoken()
 	for i, abi := range names {
 		t.Run(abi, func(t *testing.T) {
@@ -62,6 +69,27 @@ func Test(t *testing.T, s Stubs, seed uint64) {
 			t.Run("back", func(t *testing.T) { c.T = t; c.back() })
 		})
 	}
+}
+
+// ordered finds each call's method: those that are called alike, and for the others, whose names Go couldn't take, what is left.
+func ordered(l *reading.Layout, methods []string) ([]string, error) {
+	if len(methods) != len(l.Calls) {
+		return nil, fmt.Errorf("%d transactions and %d methods: %q", len(l.Calls), len(methods), methods)
+	}
+	left := slices.Clone(methods)
+	out := make([]string, len(l.Calls))
+	for i := range l.Calls {
+		if at := slices.IndexFunc(left, func(m string) bool { return plain(m) == plain(l.Calls[i].Name) }); at >= 0 {
+			out[i] = left[at]
+			left = slices.Delete(left, at, at+1)
+		}
+	}
+	for i := range out {
+		if out[i] == "" {
+			out[i], left = left[0], left[1:]
+		}
+	}
+	return out, nil
 }
 
 // check is one run on one ABI.

@@ -1,0 +1,26 @@
+// accepted: a nested struct and a part of another, on ABIs that differ
+/// P.
+protocol nested_path_b
+abi x86_32 "x86_32-abi" or absent
+abi x86_64 "x86_64-abi"
+status enum status u16 { fine = 0 means success, bad = 9 means failure }
+enum operation u16 { one = 3, two = 4, three = 5 }
+struct low { a u32, b u64 }
+struct high { x u32, low low }
+struct request { id u32, operation operation, pad u16, first high, low low }
+struct response { id u32, status status, pad u16 }
+ring requests {
+	request  request
+	response response
+	tag      operation
+	id       id
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+/// A.
+transaction a(first.low.b, low) { form direct request { operation = one } }

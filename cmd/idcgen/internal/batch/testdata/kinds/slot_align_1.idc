@@ -1,0 +1,23 @@
+// refused: slots that no page divides into eights
+/// P.
+protocol slot_align_a
+status enum status u16 { fine = 0 means success, bad = 9 means failure }
+enum operation u16 { one = 3, two = 4, three = 5 }
+struct request { id u32, operation operation, pad u16, x u64 }
+struct response { id u32, status status, pad u16 }
+ring requests {
+	request  request
+	response response
+	tag      operation
+	id       id
+	slot     44
+	pages    "ring-ref"
+	channel  "event-channel"
+}
+
+keys from front by initialised {
+	"ring-ref"      gref
+	"event-channel" port
+}
+/// A.
+transaction a(x) { form direct request { operation = one } }
