@@ -147,7 +147,7 @@ var asks = map[string]bool{"How": true, "What": true, "Whether": true, "Where": 
 
 // lower makes the first letter small, unless the word is all capitals.
 func lower(s string) string {
-	if len(s) > 1 && 'A' <= s[1] && s[1] <= 'Z' {
+	if s == "" || len(s) > 1 && 'A' <= s[1] && s[1] <= 'Z' {
 		return s
 	}
 	return strings.ToLower(s[:1]) + s[1:]
