@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"sync"
+	"testing"
+	"time"
 
 	"github.com/xenidc/idc/examples/kv"
 	"github.com/xenidc/idc/runtime/idc"
@@ -103,4 +106,18 @@ func ExampleCode() {
 	// Output:
 	// true
 	// true true
+}
+
+// A call whose context ends before there is a back end says what it waited for.
+func TestCallSaysWhatItWaitsFor(t *testing.T) {
+	front, _, end := domains()
+	defer end()
+	f := kv.NewFront(front, "nobody")
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := f.Get(ctx, "color")
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `kv "nobody": not connected`) || !strings.Contains(err.Error(), "no back end serves that name") {
+		t.Errorf("%v", err)
+	}
 }

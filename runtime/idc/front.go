@@ -107,7 +107,7 @@ func (f *Front) makeQueues() {
 			Base: i * depth, Depth: depth, SlotSize: p.slotSize(),
 			MaxSegments: p.MaxSegments, SegmentSize: p.SegmentSize,
 			Direct: p.Direct, Alignment: p.Alignment,
-			Spin: f.opt.spin, Polled: f.opt.polled, Panicked: f.panicked(),
+			Spin: f.opt.spin, Polled: f.opt.polled, Explain: f.explain, Panicked: f.panicked(),
 		})
 		f.queues = append(f.queues, q)
 		go q.Pump()
@@ -145,6 +145,17 @@ func (f *Front) Begin(ctx context.Context, user []byte, dir Direction, segments 
 		q = f.queues[f.turn.Add(1)%n]
 	}
 	return q.Begin(ctx, user, dir, segments)
+}
+
+// explain adds to the cause for which a caller stopped waiting what it waited for, if that
+// was a back end.
+func (f *Front) explain(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.isUp || errors.Is(err, ErrWouldBlock) {
+		return err
+	}
+	return fmt.Errorf("%s %q: not connected: %w (%w)", f.spec.Protocol.Name, f.name, f.reason, err)
 }
 
 // Carry returns how many bytes from the start of user, which isn't empty, one
@@ -189,7 +200,7 @@ func (f *Front) Connected(ctx context.Context) error {
 		case <-f.stopped:
 			return fmt.Errorf("%s %q: %w", f.spec.Protocol.Name, f.name, ErrClosed)
 		case <-ctx.Done():
-			return fmt.Errorf("%s %q: not connected: %w (%w)", f.spec.Protocol.Name, f.name, f.why(), context.Cause(ctx))
+			return f.explain(context.Cause(ctx))
 		}
 	}
 }

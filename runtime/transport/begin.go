@@ -133,14 +133,17 @@ func (q *Queue) pollFor(ctx context.Context, x *waiter) {
 func (q *Queue) collectTurn(ctx context.Context, x *waiter) (*Txn, error) {
 	q.mu.Lock()
 	t, err := x.t, x.err
-	if t == nil && err == nil {
+	left := t == nil && err == nil
+	if left {
 		q.waiting.remove(x)
-		err = context.Cause(ctx)
 	}
 	q.waiting.put(x)
 	todo := q.settleLocked() // who stood behind it may have its turn now
 	q.mu.Unlock()
 	q.do(todo)
+	if left {
+		err = q.explain(context.Cause(ctx))
+	}
 	return t, err
 }
 

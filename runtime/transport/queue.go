@@ -24,6 +24,9 @@ type Config struct {
 	// Panicked, if set, is told of panics of what Start is given to call, which then end
 	// there.
 	Panicked func(v any, stack []byte)
+	// Explain, if set, adds to the cause for which a caller left, whose request wasn't sent,
+	// what that waited for.
+	Explain func(cause error) error
 }
 
 // Queue is the front end's side of one ring, across connections. Its methods may

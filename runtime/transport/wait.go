@@ -82,7 +82,7 @@ func (q *Queue) abandon(t *Txn, sleeping bool, cause error) error {
 		todo := q.settleLocked()
 		q.mu.Unlock()
 		q.do(todo)
-		return cause
+		return q.explain(cause)
 	}
 	defer q.mu.Unlock()
 	t.abandoned, t.ended = true, make(chan struct{})
@@ -90,6 +90,14 @@ func (q *Queue) abandon(t *Txn, sleeping bool, cause error) error {
 		t.user = nil // pages stand for it
 	}
 	return &unfinished{cause, t.shared != nil, t.ended}
+}
+
+// explain says what a request waited for that wasn't sent.
+func (q *Queue) explain(cause error) error {
+	if q.cfg.Explain == nil {
+		return cause
+	}
+	return q.cfg.Explain(cause)
 }
 
 // awaitOutcome waits for an outcome that another goroutine is delivering.
