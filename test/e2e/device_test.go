@@ -127,3 +127,23 @@ func TestServeEndsWithItsDomain(t *testing.T) {
 	}
 	s.start("blk", "serve", "--name=again", img).ready()
 }
+
+// An image that is served is refused under each of its names, unless it is to be shared.
+func TestSharedImage(t *testing.T) {
+	need(t, "nbdinfo")
+	s, img := newStack(t), newImage(t, 1<<20)
+	hard := img + ".hard"
+	if err := os.Link(img, hard); err != nil {
+		t.Fatal(err)
+	}
+	s.start("blk", "serve", "--name=one", img).ready()
+	for _, flags := range [][]string{nil, {"--read-only"}} {
+		args := append([]string{"--platform=host:" + s.socket, "blk", "serve", "--name=two", hard}, flags...)
+		if out, err := try(t, idcPath, args...); err == nil || !strings.Contains(out, "in use") || !strings.Contains(out, "--shared") {
+			t.Errorf("served twice %v: %v, %s", flags, err, out)
+		}
+	}
+	s.start("blk", "serve", "--name=two", "--shared", hard).ready()
+	_, uri := s.attach("two")
+	run(t, "nbdinfo", uri)
+}
