@@ -77,16 +77,25 @@ func describe(keys blk.BackKeys) (nbd.Info, error) {
 	}, nil
 }
 
-// Info describes the disk as it was when it was made, but for its size, if that makes
-// sense, and what needn't be promised to clients: there the back end's word of now counts.
+// Info describes the disk as the back end of now does, another than of before perhaps, but
+// for its sector size, which users rely on.
 func (d *Disk) Info() nbd.Info {
-	info := d.info
 	now, err := describe(d.front.Back())
-	if err == nil && (now.Size%int64(info.SectorSize) == 0 || now.SectorSize == info.SectorSize && info.ReadOnly) {
-		info.Size = now.Size
+	return renewed(d.info, now, err == nil)
+}
+
+// renewed is what is said of a disk, of which info was said before, and now makes sense or
+// doesn't.
+func renewed(info, now nbd.Info, sane bool) nbd.Info {
+	if !sane {
+		info.CanZero, info.CanExtents = false, false
+		return info
 	}
-	info.CanZero, info.CanExtents = now.CanZero, now.CanExtents
-	return info
+	if now.Size%int64(info.SectorSize) != 0 && !(now.SectorSize == info.SectorSize && now.ReadOnly) {
+		now.Size = info.Size
+	}
+	now.SectorSize = info.SectorSize
+	return now
 }
 
 // ReadAt fills p from the disk. Nothing is copied if p is of Alloc.

@@ -49,3 +49,30 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 }
+
+// What another back end says counts, whatever the first said, but for the sector size.
+func TestRenewed(t *testing.T) {
+	first := nbd.Info{Size: 1 << 20, SectorSize: 4096, CanFlush: true, CanDiscard: true, CanZero: true, CanExtents: true}
+	tests := []struct {
+		name string
+		now  nbd.Info
+		sane bool
+		want nbd.Info
+	}{
+		{"read-only", nbd.Info{Size: 1 << 20, SectorSize: 4096, ReadOnly: true}, true, nbd.Info{Size: 1 << 20, SectorSize: 4096, ReadOnly: true}},
+		{"other sectors", nbd.Info{Size: 2 << 20, SectorSize: 512, CanFlush: true}, true, nbd.Info{Size: 2 << 20, SectorSize: 4096, CanFlush: true}},
+		{"a size that doesn't fit", nbd.Info{Size: 1<<20 + 512, SectorSize: 512, CanFlush: true}, true, nbd.Info{Size: 1 << 20, SectorSize: 4096, CanFlush: true}},
+		{"odd and read-only", nbd.Info{Size: 1<<20 - 1, SectorSize: 4096, ReadOnly: true}, true, nbd.Info{Size: 1<<20 - 1, SectorSize: 4096, ReadOnly: true}},
+		{"nonsense", nbd.Info{}, false, nbd.Info{Size: 1 << 20, SectorSize: 4096, CanFlush: true, CanDiscard: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, renewed(first, tt.now, tt.sane)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if now := renewed(nbd.Info{Size: 1 << 20, SectorSize: 4096, ReadOnly: true}, first, true); now.ReadOnly {
+		t.Error("read-only stays")
+	}
+}

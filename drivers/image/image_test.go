@@ -279,3 +279,24 @@ func TestDirect(t *testing.T) {
 		t.Errorf("the file doesn't hold what was written: %v", err)
 	}
 }
+
+// A file that somebody makes shorter isn't made longer again by what is written beyond
+// its new end before that was noticed.
+func TestTruncatedStaysShort(t *testing.T) {
+	img, path := create(t, mib, Options{})
+	if err := os.Truncate(path, mib/2); err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 8192)
+	for _, off := range []int64{mib/2 - 4096, mib / 2, mib - 8192} {
+		if err := img.WriteAt([][]byte{data}, off); !errors.Is(err, ErrOutside) {
+			t.Errorf("a write at %d: %v", off, err)
+		}
+	}
+	if err := img.WriteAt([][]byte{data}, mib/2-8192); err != nil {
+		t.Error(err)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Size() != mib/2 {
+		t.Errorf("%v, %v", fi.Size(), err)
+	}
+}

@@ -30,7 +30,11 @@ func (i *Image) WriteAt(bufs [][]byte, off int64) error {
 	if i.readOnly {
 		return ErrReadOnly
 	}
-	if err := i.check(off, total(bufs)); err != nil {
+	n := total(bufs)
+	if err := i.check(off, n); err != nil {
+		return err
+	}
+	if err := i.stillThere(off, n); err != nil {
 		return err
 	}
 	return i.transfer("write", unix.Pwritev, bufs, off)
@@ -61,6 +65,19 @@ func (i *Image) check(off, n int64) error {
 	}
 	if (off|n)&(i.sector-1) != 0 {
 		return fmt.Errorf("%d bytes at %d, sectors of %d: %w", n, off, i.sector, ErrUnaligned)
+	}
+	return nil
+}
+
+// stillThere fails where the file has been made shorter: writing there would make it grow
+// again. A device doesn't grow.
+func (i *Image) stillThere(off, n int64) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(i.fd, &st); err != nil {
+		return fmt.Errorf("find the image's size: %w", err)
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFREG && n > st.Size-off {
+		return fmt.Errorf("%d bytes at %d of an image that was made shorter, to %d: %w", n, off, st.Size, ErrOutside)
 	}
 	return nil
 }

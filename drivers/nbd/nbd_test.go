@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -481,4 +482,38 @@ func TestNoAllocation(t *testing.T) {
 	if allocs >= 1 {
 		t.Errorf("a write and a read allocate %v times", allocs)
 	}
+}
+
+// lockable is a disk that can be made read-only.
+type lockable struct {
+	*memDisk
+	readOnly atomic.Bool
+}
+
+func (d *lockable) Info() Info {
+	info := d.memDisk.Info()
+	info.ReadOnly = d.readOnly.Load()
+	return info
+}
+
+// A client that comes is told whether the disk can be written to now, whoever was told
+// something else before.
+func TestReadOnlyComesAndGoes(t *testing.T) {
+	testenv.Leaks(t)
+	d := &lockable{memDisk: newMemDisk(t, 4096, 512)}
+	addr, stop := serveDisk(t, d)
+	for range 2 {
+		for readOnly, want := range map[bool]uint32{true: errPerm, false: 0} {
+			d.readOnly.Store(readOnly)
+			c := dial(t, addr)
+			c.greet(flagFixedNewstyle | flagNoZeroes)
+			c.option(optExportName, nil)
+			if flags := binary.BigEndian.Uint16(c.bytes(10)[8:]); flags&transReadOnly != 0 != readOnly {
+				t.Errorf("read-only is %v, and the flags are %#x", readOnly, flags)
+			}
+			c.do(cmdWrite, 0, 0, 1, []byte{1}, want)
+			c.Close()
+		}
+	}
+	stop()
 }

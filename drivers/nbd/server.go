@@ -88,11 +88,11 @@ type running struct {
 // info describes the disk as the latest client found it.
 func (r *running) info() *Info { return r.latest.Load() }
 
-// look finds out how large the disk is now, and what it can do fast: a client is told
-// once, since NBD has no message for it. Everything else about a disk stays as it was.
+// look finds out what the disk is like now: a client is told once, since NBD has no
+// message for it. Its sectors stay as they were.
 func (r *running) look() {
-	now, latest := *r.info(), r.Disk.Info()
-	now.Size, now.CanZero, now.CanExtents = latest.Size, latest.CanZero, latest.CanExtents
+	now := r.Disk.Info()
+	now.SectorSize = r.info().SectorSize
 	if checkInfo(now) == nil {
 		r.latest.Store(&now)
 	}
