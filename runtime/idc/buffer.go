@@ -50,7 +50,7 @@ func (f *Front) Alloc(bytes int) (*Buffer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.isUp {
-		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, ErrDisconnected)
+		return nil, fmt.Errorf("allocate %d shared bytes: %w", bytes, notConnected("not connected: %w", f.reason))
 	}
 	b, err := f.newBuffer(bytes)
 	if err != nil {

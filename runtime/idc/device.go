@@ -2,7 +2,6 @@ package idc
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -52,7 +51,7 @@ func isAbsent(err error) bool { return errors.As(err, new(absent)) }
 
 // nowhere makes an absent error.
 func nowhere(format string, args ...any) error {
-	return absent{fmt.Errorf("%w: %w", ErrDisconnected, fmt.Errorf(format, args...))}
+	return absent{notConnected(format, args...)}
 }
 
 // parseBackPath takes the path of a back end's directory to pieces:

@@ -122,7 +122,7 @@ func (n *byName) place(ctx context.Context, back platform.DomID) (place, error) 
 // errNumber says that another process of our domain was faster with a device number.
 var errNumber = errors.New("the device number was taken just now")
 
-var errNoService = fmt.Errorf("%w: no back end serves that name", ErrDisconnected)
+var errNoService = notConnected("no back end serves that name")
 
 // appear makes our device directory and asks the back end to serve it.
 func (n *byName) appear(ctx context.Context, at place) (store.State, error) {

@@ -308,14 +308,14 @@ func (l *frontLife) attempt(ctx context.Context, step func(context.Context) erro
 // refusal says what a back end that doesn't go on said.
 func (l *frontLife) refusal(ctx context.Context, back store.State) error {
 	if text, err := l.c.Read(ctx, store.NoTx, l.at.back+"/error"); err == nil {
-		return fmt.Errorf("%w: the back end says: %s", ErrDisconnected, text)
+		return notConnected("the back end says: %s", text)
 	}
 	if back == store.StateUnknown {
 		if text := l.delay(ctx); text != "" {
 			return fmt.Errorf("%w: the back end says: %s", ErrBusy, brief(text))
 		}
 	}
-	return fmt.Errorf("%w: the back end is %v", ErrDisconnected, back)
+	return notConnected("the back end is %v", back)
 }
 
 // follow makes us talk to the back end that is ours now.
@@ -375,7 +375,7 @@ func (l *frontLife) publish(ctx context.Context, s store.State, keys *KeyWriter)
 // leaveBack forgets a back end that is gone.
 func (l *frontLife) leaveBack(ctx context.Context, why error) {
 	if why == nil {
-		why = fmt.Errorf("%w: another back end has the device", ErrDisconnected)
+		why = notConnected("another back end has the device")
 	}
 	l.sever(why)
 	l.reclaim(peer{})

@@ -200,7 +200,7 @@ func (l *frontLife) connect(ctx context.Context) error {
 		if i < len(links) {
 			q.Attach(links[i], l.pools.closer(links[i].Pool))
 		} else {
-			q.Strand(fmt.Errorf("%w: the back end has fewer rings than before", ErrDisconnected))
+			q.Strand(notConnected("the back end has fewer rings than before"))
 		}
 	}
 	l.backoff.reset(l.at.peer)

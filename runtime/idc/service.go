@@ -28,7 +28,7 @@ var ErrHandlers = errors.New("handlers haven't returned")
 
 // ErrBusy says that a back end serves as many front ends as it may, so that another has
 // to wait. It is an ErrDisconnected, too.
-var ErrBusy = fmt.Errorf("%w: there is no seat left", ErrDisconnected)
+var ErrBusy = notConnected("there is no seat left")
 
 // ErrTaken says that another back end serves the name.
 var ErrTaken = errors.New("another back end serves that name")

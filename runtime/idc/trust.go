@@ -10,7 +10,7 @@ import (
 
 // ErrServer says that a name is served by a user whom the front end doesn't accept. It is
 // an ErrDisconnected, too: the front end waits for another server.
-var ErrServer = fmt.Errorf("%w: the server isn't one to connect to", ErrDisconnected)
+var ErrServer = notConnected("the server isn't one to connect to")
 
 // trust is whom a front end takes for the server of its name, where the platform knows
 // users. One goroutine uses it.
