@@ -34,6 +34,7 @@ type cli struct {
 	JSON     bool         `name:"json" help:"Print results as JSON, one value a line, for scripts."`
 
 	Broker     brokerCmd     `cmd:"" help:"Run the broker at which processes meet."`
+	Status     statusCmd     `cmd:"" help:"Say which domains are at the broker, and what they hold."`
 	Blk        blkCmd        `cmd:"" help:"Serve and attach disks."`
 	Store      storeCmd      `cmd:"" help:"Look at the store, and change it."`
 	Demo       demoCmd       `cmd:"" help:"Serve a disk from one process to another, kill the server on the way, and check every byte."`

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
@@ -214,9 +215,43 @@ func (r *request) control() (string, syscall.Errno) {
 	}
 	switch args[0] {
 	case "help":
-		return "check\nhelp\n\x00", 0
+		return "check\nhelp\nusage <domid>\n\x00", 0
 	case "check":
 		return okReply, 0
+	case "usage":
+		return r.usage(args[1:])
 	}
 	return "", syscall.EINVAL
+}
+
+// usage tells what a domain holds, and what it may: a line "name n limit" for each, and
+// its user's number if it is known.
+func (r *request) usage(args []string) (string, syscall.Errno) {
+	if len(args) != 1 {
+		return "", syscall.EINVAL
+	}
+	id, errno := parseDomain(args[0])
+	if errno != 0 {
+		return "", errno
+	}
+	d := r.s.domains[id]
+	if d == nil {
+		return "", syscall.ENOENT
+	}
+	owned := r.s.tree.owned(id)
+	var b strings.Builder
+	for _, l := range []struct {
+		name    string
+		n, most int
+	}{
+		{"nodes", owned.nodes, d.quota.Nodes}, {"memory", owned.bytes, d.quota.Memory},
+		{"watches", d.watches, d.quota.Watches}, {"transactions", d.transactions, d.quota.Transactions},
+		{"connections", d.sessions, d.quota.Connections},
+	} {
+		fmt.Fprintf(&b, "%s %d %d\n", l.name, l.n, l.most)
+	}
+	if u := r.s.tree.ledger.userOf[id]; u != nil {
+		fmt.Fprintf(&b, "user %d\n", u.uid)
+	}
+	return b.String() + "\x00", 0
 }

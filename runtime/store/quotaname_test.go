@@ -39,3 +39,29 @@ func TestQuotaIsNamed(t *testing.T) {
 		t.Errorf("Set of what isn't there: %v", err)
 	}
 }
+
+// What a domain holds is told beside what it may.
+func TestUsage(t *testing.T) {
+	w := newWorld(t)
+	w.home()
+	w.s.IntroduceAs(5, 1000)
+	d := w.raw(5)
+	d.want(TypeMkdir, 0, "a/b|", "OK|")
+	d.want(TypeWatch, 0, "a|t|", "OK|")
+	d.begin()
+	c := w.s.Local()
+	defer c.Close()
+	text, err := c.Control(t.Context(), "usage", "5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"nodes 3 1000\n", "watches 1 128\n", "transactions 1 10\n", "connections 1 64\n", "user 1000\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q isn't in %q", want, text)
+		}
+	}
+	if _, err := c.Control(t.Context(), "usage", "6"); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("of a domain that isn't there: %v", err)
+	}
+	d.want(TypeControl, 0, "usage|5|", "!EACCES")
+}
