@@ -407,3 +407,39 @@ func TestSlotsOnEveryABI(t *testing.T) {
 		t.Errorf("slots have %v bytes, want %v", got, want)
 	}
 }
+
+// TestNesting holds how deep structs lie within one another, and how many fields they have together, to what can be
+// compiled: every level may double the fields.
+func TestNesting(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		first, level string
+		levels       int
+		want         string
+	}{
+		{"deep enough", "struct s0 { a u8 }", "struct s# { a s@ }", 63, ""},
+		{"too deep", "struct s0 { a u8 }", "struct s# { a s@ }", 64, "`s64` nests 65 structs in one another"},
+		{"too deep in arrays", "struct s0 { a u8 }", "struct s# { a s@[1] }", 64, "`s64` nests 65 structs in one another"},
+		{"unions too deep", "struct s0 { a u8 }", "union s# { a s@ }", 64, "`s64` nests 65 structs in one another"},
+		{"twice each", "struct s0 { }", "struct s# { a s@, b s@ }", 15, ""},
+		{"twice each, too often", "struct s0 { }", "struct s# { a s@, b s@ }", 40, "`s16` has 131070 fields with those of its members"},
+		{"unions too often", "struct s0 { }", "union s# { a s@, b s@ }", 40, "`s16` has 131070 fields with those of its members"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src := "protocol t\n" + c.first + "\n"
+			for i := range c.levels {
+				src += strings.NewReplacer("#", fmt.Sprint(i+1), "@", fmt.Sprint(i)).Replace(c.level) + "\n"
+			}
+			_, diags := idl.Vet("t.idc", []byte(src))
+			first := ""
+			for _, d := range diags.Items() {
+				if d.Severity == diag.Error && first == "" {
+					first = d.Message
+				}
+			}
+			if first != c.want {
+				t.Errorf("the first complaint is %q, want %q", first, c.want)
+			}
+		})
+	}
+}

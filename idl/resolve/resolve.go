@@ -32,6 +32,7 @@ type resolver struct {
 	origin    map[*schema.Field]*syntax.Field
 	building  map[*schema.Struct]progress
 	unions    map[*schema.Union]progress
+	nestings  map[any]nesting       // of structs and unions
 	rings     map[string]*ringParts // that the file draws
 	refs      map[*schema.Key]*schema.Ring
 	members   map[any]map[string]*schema.Field // of structs and unions
@@ -65,6 +66,7 @@ func File(f *syntax.File, diags *diag.List) *schema.Protocol {
 		unions:    map[*schema.Union]progress{},
 		enumNames: map[*schema.Enum]map[string]*schema.EnumValue{},
 		keyIndex:  map[keyPlace]*schema.Key{},
+		nestings:  map[any]nesting{},
 		rings:     map[string]*ringParts{},
 		refs:      map[*schema.Key]*schema.Ring{},
 		members:   map[any]map[string]*schema.Field{},

@@ -34,6 +34,7 @@ func (r *resolver) strct(s *schema.Struct, at diag.Span) bool {
 	for _, f := range s.Fields {
 		r.references(s, f)
 	}
+	r.nest(s, s.Name, s.Pos, s.Fields)
 	r.layout(s)
 	if d.Kind == "segment" {
 		r.segment(s, d)

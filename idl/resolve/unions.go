@@ -20,6 +20,7 @@ func (r *resolver) union(u *schema.Union, at diag.Span) bool {
 	for _, item := range r.symbols[u.Name].decl.Union.Members {
 		r.member(u, seen, item)
 	}
+	r.nest(u, u.Name, u.Pos, u.Members)
 	for _, a := range schema.ABIs {
 		for _, f := range u.Members {
 			f.Size[a] = r.size(f.Type, a)
