@@ -126,6 +126,11 @@ func (r *resolver) key(block schema.Key, item *syntax.Key) *schema.Key {
 			Note(prev.Pos, "declared here first").Because("an entry of the store has one meaning").Try("remove one of them")
 		return nil
 	}
+	if k.From != schema.Toolstack && slices.Contains(lifeKeys, k.Name) {
+		r.diags.Add(diag.DuplicateName, k.Pos, "`%s` is a key by which devices live", k.Name).
+			Because("the runtime writes it in every directory: who is on the other side, and how far both are").Try("choose another name")
+		return nil
+	}
 	r.keyType(&k, item.Type)
 	seen := map[string]bool{}
 	kept := item.Attrs[:0:0]
@@ -148,6 +153,9 @@ func (r *resolver) twice(at diag.Span, what string) {
 	r.diags.Add(diag.BadModifier, at, "%s is there twice", what).
 		Because("only one of them could count").Try("remove one of them")
 }
+
+// lifeKeys are those that the runtime and toolstacks write for every device (io/xenbus.h, docs/misc/xenstore-paths.pandoc).
+var lifeKeys = []string{"state", "backend", "backend-id", "frontend", "frontend-id", "online", "error"}
 
 // goodName tells whether a name may be a directory of the store.
 func goodName(name string) bool { return goodKey(name) && !strings.ContainsAny(name, "/%") }

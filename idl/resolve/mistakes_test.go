@@ -193,6 +193,9 @@ func TestMistakes(t *testing.T) {
 		{"enum e u8 { reserved 3 }", "out-of-range"},
 		{"enum e u8 { x = nothing }", "unknown-name"},
 		{"open enum e u8 {}", ""},
+		{"keys from back { \"state\" u32 default 0 }", "duplicate-name"},
+		{"keys from front { \"backend-id\" u32 default 0 }", "duplicate-name"},
+		{"keys from toolstack in back { \"online\" bool default 1 }", ""},
 		// what a response can't have
 		{"transaction f(at) { form d request { response.got = at } }", "unit-mismatch direction"},
 		{"transaction f(more) { form d request { response.got = more } }", "type-mismatch direction"},

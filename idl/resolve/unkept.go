@@ -116,6 +116,8 @@ func (r *resolver) unkeptKey(k *schema.Key, own, row bool) {
 	unkept := func(what, why, fix string) { r.unkept(k.Pos, "`"+k.Name+"` "+what, why, fix) }
 	early := k.By == schema.Initialising || k.By == schema.InitWait && k.In == schema.Front
 	switch {
+	case k.In == schema.Front && k.Name == "protocol" && k.Form != schema.Text:
+		unkept("is the ABI's name, and no number", "the stubs publish one of the strings of `abi`", "write `string optional`")
 	case strings.Contains(k.Name, "%u") && !row:
 		unkept("stands for a row of keys, which stubs don't write", "only the pages of a ring are numbered", "write the keys one by one")
 	case k.Form == schema.HexPair:

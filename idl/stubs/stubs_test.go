@@ -78,6 +78,8 @@ func TestUnkept(t *testing.T) {
 		{file{front: `keys from front { "a" u32 1 to "num" default 1 }`}, "\"a\": `a` isn't held against `num`"},
 		{file{front: `keys from front { "a" u32 default 1 up to "num" deprecated }`}, ""},
 		{file{front: `keys from front { "a/%u" u32 default 1 each 1 to 4 }`}, "\"a/%u\": `a/%u` stands for a row of keys, which stubs don't write"},
+		{file{front: `keys from front { "protocol" u32 default 1 }`}, "\"protocol\": `protocol` is the ABI's name, and no number"},
+		{file{front: `keys from front { "protocol" string optional }`}, ""},
 		{file{back: `keys from back { "a" pair of hex u32 optional }`}, "\"a\": `a` is a pair of numbers, which stubs don't write"},
 		{file{back: `keys from toolstack in back { "a" pair of hex u32 optional by initialising }`}, ""},
 		{file{front: `keys from front by init_wait { "a" u32 default 1 }`}, "\"a\": `a` isn't there by init_wait"},
