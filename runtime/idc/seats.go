@@ -22,11 +22,15 @@ func newUsers(d platform.Domain) users {
 	return users{of: of, known: map[platform.DomID]uint64{}}
 }
 
+// unknownUser stands for the user of a domain.
+func unknownUser(dom platform.DomID) uint64 { return uint64(dom) + noUser }
+
+// user returns the number of a domain's user. It may ask the platform, and block.
 func (u *users) user(dom platform.DomID) uint64 {
 	if v, ok := u.known[dom]; ok {
 		return v
 	}
-	v := uint64(dom) + noUser
+	v := unknownUser(dom)
 	if u.of != nil {
 		if uid, _, err := u.of.UserOf(dom); err == nil {
 			v = uint64(uid)
@@ -66,9 +70,13 @@ type party struct {
 func (r *reception) count(ask []string) *seats {
 	s := &seats{users: map[uint64]*party{}, parties: map[string]seat{}}
 	used := map[platform.DomID]bool{}
+	user := unknownUser
+	if len(r.ends)+len(ask) > r.s.opt.fronts {
+		user = r.users.user // which costs: the platform has to meet the domain
+	}
 	for _, e := range r.ends {
 		used[e.at.peer] = true
-		at := s.at(r.users.user(e.at.peer), e.at.peer)
+		at := s.at(user(e.at.peer), e.at.peer)
 		if !e.leaving {
 			at.user.has++
 			at.dom.has++
@@ -78,7 +86,7 @@ func (r *reception) count(ask []string) *seats {
 	for _, node := range ask {
 		dom := r.roll.owner(node)
 		used[dom] = true
-		at := s.at(r.users.user(dom), dom)
+		at := s.at(user(dom), dom)
 		at.dom.ask = append(at.dom.ask, node)
 		s.parties[node] = at
 	}

@@ -86,3 +86,31 @@ func TestServerWithoutUsers(t *testing.T) {
 	defer f.Close()
 	refused(t, f)
 }
+
+// Seats are shared between users first: many domains of one don't get more than one of
+// another.
+func TestSeatsOfUsers(t *testing.T) {
+	w := newWorld(t)
+	users := new(sync.Map)
+	of := func(uid uint32) platform.Domain {
+		d := w.domain()
+		users.Store(d.ID(), uid)
+		return d
+	}
+	s := idc.NewService(&machine{w.domain(), users}, "c", new(counter).spec(), idc.Fronts(6))
+	defer s.Close()
+	var crowd []*idc.Front
+	for range 6 {
+		crowd = append(crowd, w.fronts(t, of(1000), 1)...)
+	}
+	alone := w.fronts(t, of(1001), 3)
+	for range 5000 {
+		if up(crowd) == 3 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if up(crowd) != 3 || up(alone) != 3 {
+		t.Errorf("the many have %d seats, the one has %d", up(crowd), up(alone))
+	}
+}
