@@ -152,6 +152,7 @@ func TestCloseWithLentBuffer(t *testing.T) {
 		errs <- err
 	}()
 	<-entered
+	p.channel.Close()
 	p.queue.Close(transport.ErrClosed)
 	if err := <-errs; !errors.Is(err, transport.ErrClosed) || !errors.Is(err, transport.ErrStillLent) {
 		t.Errorf("closed: %v", err)

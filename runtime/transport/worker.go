@@ -11,7 +11,7 @@ import (
 // CPUs.
 const batch = 4
 
-// measured is how many requests there are to one whose service is timed, since a look
+// measured is how many quick requests there are to one whose service is timed, since a look
 // at a clock isn't free.
 const measured = 16
 
@@ -24,7 +24,8 @@ type worker struct {
 	q      *BackQueue
 	r      *Request
 	served uint
-	took   time.Duration // of the last request that was timed, 0 if it wasn't
+	timed  bool          // the present request is
+	took   time.Duration // by it
 	handed bool          // another was called to lead when the present request was taken
 	before uint64        // requests taken by then
 
@@ -113,6 +114,7 @@ func (w *worker) takeLocked() bool {
 	if q.serving++; q.serving > 1 {
 		q.company.came()
 	}
+	w.timed = w.served%measured == 0 || q.service > prompt
 	alone := q.canCallLocked()
 	q.watchdog.took(alone || q.unpublished > 0)
 	if w.handed = alone && q.worthLocked(n-1); w.handed {
@@ -130,8 +132,8 @@ func (w *worker) takeLocked() bool {
 func (w *worker) learnLocked() {
 	q := w.q
 	q.serving--
-	if w.took > 0 {
-		q.service += (w.took - q.service) / 2
+	if w.timed { // one that took much longer may have been an accident
+		q.service += (min(w.took, 2*q.service+slowAfter) - q.service) / 2
 	}
 	switch {
 	case w.handed && q.watchdog.taken == w.before:
@@ -141,18 +143,17 @@ func (w *worker) learnLocked() {
 	}
 }
 
-// serve runs the handler, and times one in measured. It is false if there is no answer.
+// serve runs the handler. It is false if there is no answer.
 func (w *worker) serve() (ok bool) {
 	var start instant
-	timed := w.served%measured == 0
-	if timed {
+	if w.timed {
 		start = now()
 	}
 	w.inHandler = true
 	ok = w.q.handle(w.r)
 	w.inHandler = false
 	w.served++
-	if w.took = 0; timed {
+	if w.timed {
 		w.took = now() - start
 	}
 	return ok
