@@ -3,7 +3,6 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/xenidc/idc/idl/schema"
 )
@@ -161,7 +160,7 @@ func formOf(f *schema.Form, a schema.ABI) Form {
 		When: keyName(f.Enable), Most: keyName(f.Limit), Match: bindsOf(f.Match, a, "argument"), Set: bindsOf(f.Set, a, "argument"),
 		Reply: bindsOf(f.Reply, a, "result")}
 	for _, s := range f.Segments {
-		if !on(s.Array, a) {
+		if !s.Array.On(a) {
 			continue
 		}
 		seg := Segment{Bulk: s.Bulk.Name, Array: placeOf(s.Array, a), Elem: structName(s.Elem), Most: s.Max, Pages: s.Pages}
@@ -181,7 +180,7 @@ func formOf(f *schema.Form, a schema.ABI) Form {
 
 func bindsOf(binds []schema.Bind, a schema.ABI, param string) (out []Bind) {
 	for _, b := range binds {
-		if !on(b.Path, a) {
+		if !b.Path.On(a) {
 			continue
 		}
 		o := Bind{Place: placeOf(b.Path, a), From: sources[b.Source.Kind]}
@@ -202,11 +201,6 @@ func bindsOf(binds []schema.Bind, a schema.ABI, param string) (out []Bind) {
 
 var sources = map[schema.SourceKind]string{schema.FromConst: "constant", schema.FromID: "id", schema.FromDevice: "device",
 	schema.FromLength: "length", schema.FromStatus: "status", schema.FromRequest: "request"}
-
-// on tells whether a path leads anywhere on an ABI.
-func on(p *schema.Path, a schema.ABI) bool {
-	return !slices.ContainsFunc(p.Fields, func(f *schema.Field) bool { return !f.On(a) })
-}
 
 func placeOf(p *schema.Path, a schema.ABI) Place {
 	out := Place{Path: p.String(), Offset: p.Offset(a), Size: p.Leaf().Size[a]}

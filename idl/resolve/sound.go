@@ -14,6 +14,7 @@ func (r *resolver) sound() {
 	}
 	for _, s := range r.p.Structs {
 		r.counts(s)
+		r.tags(s)
 		if s.Segment != nil {
 			r.pieces(s)
 		}
@@ -70,6 +71,24 @@ func (r *resolver) counts(s *schema.Struct) {
 			if r.speaks(a) && f.On(a) != count.On(a) {
 				r.diags.Add(diag.BadCount, f.Pos, "on %s `%s` and its count aren't both there", a, f.Name).Note(count.Leaf().Pos, "`%s` is declared here", count).
 					Because("the one means nothing without the other").Try("put both `on` the same ABIs")
+				break
+			}
+		}
+	}
+}
+
+// tags checks that wherever there is a tagged union, there is the tag that says what it holds.
+func (r *resolver) tags(s *schema.Struct) {
+	for _, f := range s.Fields {
+		tag := f.Type.Tag
+		if tag == nil {
+			continue
+		}
+		for _, a := range schema.ABIs {
+			if r.speaks(a) && f.On(a) && !tag.On(a) {
+				r.diags.Add(diag.UnionTag, f.Pos, "on %s nothing says which member of `%s` is there", a, f.Name).
+					Note(tag.Leaf().Pos, "`%s` is declared here", tag).
+					Because("a tagged union means nothing without its tag").Try("put both `on` the same ABIs")
 				break
 			}
 		}
