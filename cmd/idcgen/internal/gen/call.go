@@ -38,21 +38,15 @@ type outcome struct {
 
 // nameCalls finds names for what belongs to each transaction.
 func (g *generator) nameCalls() {
-	fields, servers, fronts := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, s := range []string{"done", "form"} {
-		fields[s] = true
-	}
-	for _, s := range []string{"back", "keys", "set", "publish", "handle"} {
-		servers[s] = true
-	}
+	fields, servers, fronts := scopeOf("done", "form"), scopeOf("back", "keys", "set", "publish", "handle"), scope{}
 	args, dones := map[string]string{}, map[string]string{}
 	for _, t := range g.p.Transactions {
 		m := &method{name: g.names.Of(t), local: map[*schema.Param]string{}, kept: map[*schema.Param]string{}, forms: map[*schema.Form]int{}}
 		g.calls[t] = m
 		for _, verb := range []string{"begin", "finish", "done", "encode", "once", "room", "encoder", "finisher"} {
-			fronts[verb+m.name] = true
+			fronts.own(verb + m.name)
 		}
-		locals := newLocals()
+		locals := scopeOf(ownLocals...)
 		for _, p := range t.Params {
 			m.local[p] = g.local(locals, p.Name)
 			if p.Bulk != nil {
@@ -62,7 +56,7 @@ func (g *generator) nameCalls() {
 			m.scalars = append(m.scalars, p)
 			key := m.local[p] + " " + g.goName(p.Type)
 			if args[key] == "" {
-				args[key] = uniqueIn(fields, strings.TrimRight(m.local[p], "_"))
+				args[key] = fields.unique(strings.TrimRight(m.local[p], "_"))
 				if isKeyword(args[key]) {
 					args[key] += "_"
 				}
@@ -74,7 +68,7 @@ func (g *generator) nameCalls() {
 		if dones[sig] == "" {
 			dones[sig] = "done"
 			if len(dones) > 1 {
-				dones[sig] = uniqueIn(fields, "done")
+				dones[sig] = fields.unique("done")
 			}
 			g.outcomes = append(g.outcomes, outcome{dones[sig], t})
 		}
@@ -87,21 +81,21 @@ func (g *generator) nameCalls() {
 			if i > 0 {
 				name += "As"
 			}
-			m.serve = append(m.serve, uniqueIn(servers, name))
+			m.serve = append(m.serve, servers.unique(name))
 			g.reply(m, f, fronts)
 		}
 	}
 }
 
 // reply files a form under those that are answered alike.
-func (g *generator) reply(m *method, f *schema.Form, fronts map[string]bool) {
+func (g *generator) reply(m *method, f *schema.Form, fronts scope) {
 	i := slices.IndexFunc(m.replies, func(have *schema.Form) bool { return alike(have, f) })
 	if i < 0 {
 		i = len(m.replies)
 		m.replies = append(m.replies, f)
 		name := "finish" + m.name
 		if i > 0 {
-			name = uniqueIn(fronts, name)
+			name = fronts.unique(name)
 		}
 		m.finish = append(m.finish, name)
 	}

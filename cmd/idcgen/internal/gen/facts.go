@@ -40,8 +40,22 @@ func (g *generator) fact(s *schema.Struct) *facts {
 		f.lends = f.lends || g.lends(t)
 		f.comparable = f.comparable && g.comparable(t)
 	}
-	f.varies = g.p.Device.Varies(s)
+	f.varies = g.varies(s)
 	return f
+}
+
+// varies reports whether the ABIs lay the struct out in different ways. Where only its size differs it doesn't vary.
+func (g *generator) varies(s *schema.Struct) bool {
+	return slices.ContainsFunc(s.Fields, func(f *schema.Field) bool {
+		t := f.Type
+		if !g.p.Device.Same(f.Offset) || t.Kind == schema.ArrayOf && !g.p.Device.Same(f.Size) {
+			return true
+		}
+		if t.Kind == schema.ArrayOf {
+			t = t.Elem
+		}
+		return t.Kind == schema.StructOf && g.fact(t.Struct).varies
+	})
 }
 
 // failing reports whether decoding a value of the type can find it malformed.

@@ -41,7 +41,7 @@ type generator struct {
 
 	facts    map[*schema.Struct]*facts
 	units    map[*schema.Unit]*schema.Type // the Go type of each
-	internal map[string]bool               // unexported identifiers of the package
+	internal scope                         // unexported identifiers of the package
 	sizes    map[*schema.Struct]string     // tables of sizes that were declared
 	segments map[*schema.Struct]string     // how the functions for a segment's codec end
 	calls    map[*schema.Transaction]*method
@@ -81,13 +81,11 @@ func Generate(p *schema.Protocol, source, pkg string) ([]File, error) {
 func newGenerator(p *schema.Protocol, names *golang.Names, f *jen.File) *generator {
 	g := &generator{
 		p: p, names: names, file: f, abis: p.Device.Spoken(),
-		facts: map[*schema.Struct]*facts{}, units: map[*schema.Unit]*schema.Type{}, internal: map[string]bool{},
+		facts: map[*schema.Struct]*facts{}, units: map[*schema.Unit]*schema.Type{}, internal: scope{},
 		sizes: map[*schema.Struct]string{}, segments: map[*schema.Struct]string{}, calls: map[*schema.Transaction]*method{},
 	}
-	for _, name := range []string{"protocol", "server", "frontSlot", "ragged", "outOfRange", "bit", "unknown", "accept", "readBackKeys",
-		"readFrontKeys", "nothing", "sample", "segmentsPerPage"} {
-		g.internal[name] = true
-	}
+	g.internal.own("protocol", "server", "frontSlot", "ragged", "outOfRange", "bit", "unknown", "accept", "readBackKeys", "readFrontKeys",
+		"nothing", "sample", "putSegments", "takeSegments", "putSegmentPages", "takeSegmentPages")
 	g.measureUnits()
 	if g.names.Stubs() {
 		g.nameCalls()

@@ -169,7 +169,7 @@ func (g *generator) unknown() {
 		return // there is one request, and every request is that one
 	}
 	a := &asked{echoes: map[string]value{}}
-	taken := map[string]bool{"b": true, "r": true, "abi": true, "status": true}
+	taken := scopeOf("b", "r", "abi", "status")
 	for _, b := range slot.Echo {
 		g.repeat(a, taken, slot.Struct, b)
 	}

@@ -9,15 +9,31 @@ import (
 	"github.com/xenidc/idc/idl/schema"
 )
 
-// unique enters an unexported name of the package, with a number if it is taken.
-func (g *generator) unique(want string) string { return uniqueIn(g.internal, want) }
+// scope is the unexported names of a package, a struct with its methods or a function. The number is how often a name was
+// wanted.
+type scope map[string]int
 
-func uniqueIn(taken map[string]bool, want string) string {
-	name := want
-	for n := 2; taken[name]; n++ {
-		name = want + itoa(n)
+func scopeOf(names ...string) scope {
+	s := scope{}
+	s.own(names...)
+	return s
+}
+
+// own enters names that are what they are.
+func (s scope) own(names ...string) {
+	for _, name := range names {
+		s[name] = 1
 	}
-	taken[name] = true
+}
+
+// unique enters a name, with a number if it is taken.
+func (s scope) unique(want string) string {
+	name := want
+	for s[name] > 0 {
+		s[want]++
+		name = want + itoa(s[want])
+	}
+	s[name] = 1
 	return name
 }
 
@@ -29,22 +45,13 @@ var (
 
 // local names a parameter in generated functions: it is no word of Go's, nothing that is declared everywhere, no package and
 // nothing that these functions use themselves.
-func (g *generator) local(taken map[string]bool, name string) string {
+func (g *generator) local(taken scope, name string) string {
 	s := golang.Unexported(name)
-	for taken[s] || token.IsKeyword(s) || types.Universe.Lookup(s) != nil || imports[s] != "" || g.internal[s] {
+	for taken[s] > 0 || token.IsKeyword(s) || types.Universe.Lookup(s) != nil || imports[s] != "" || g.internal[s] > 0 {
 		s += "_"
 	}
-	taken[s] = true
+	taken[s] = 1
 	return s
-}
-
-// newLocals is the scope of a function's parameters.
-func newLocals() map[string]bool {
-	taken := map[string]bool{}
-	for _, s := range ownLocals {
-		taken[s] = true
-	}
-	return taken
 }
 
 func (g *generator) abiConst(a schema.ABI) string {

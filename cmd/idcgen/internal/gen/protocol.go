@@ -109,7 +109,7 @@ func (g *generator) slotSizes() {
 				if g.sizes[s] != "" || g.p.Device.Same(s.Size) {
 					continue
 				}
-				g.sizes[s] = g.unique("sizeOf" + golang.Exported(s.Name))
+				g.sizes[s] = g.internal.unique("sizeOf" + golang.Exported(s.Name))
 				doc(g.file, g.sizes[s]+" is in bytes.")
 				g.sizeTable(g.sizes[s], s)
 				g.file.Line()

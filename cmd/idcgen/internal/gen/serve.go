@@ -32,10 +32,7 @@ func (g *generator) askedBy(t *schema.Transaction, f *schema.Form) *asked {
 		a.vars = append(a.vars, jen.Var().Id("list").Index().Byte(), jen.Var().Id("n").Int())
 		a.parts = append(a.parts, g.segmentsOf(s))
 	}
-	taken := map[string]bool{}
-	for _, own := range servedLocals {
-		taken[own] = true
-	}
+	taken := scopeOf(servedLocals...)
 	for _, b := range f.Reply {
 		g.repeat(a, taken, f.Request, b)
 	}
@@ -55,7 +52,7 @@ func (g *generator) segmentsOf(s schema.SegmentBind) part {
 }
 
 // repeat keeps a field of the request that the response repeats.
-func (g *generator) repeat(a *asked, taken map[string]bool, req *schema.Struct, b schema.Bind) {
+func (g *generator) repeat(a *asked, taken scope, req *schema.Struct, b schema.Bind) {
 	path := b.Source.Path
 	switch b.Source.Kind {
 	case schema.FromID:
@@ -67,9 +64,9 @@ func (g *generator) repeat(a *asked, taken map[string]bool, req *schema.Struct, 
 	if a.echoes[path.String()] != nil {
 		return
 	}
-	name := uniqueIn(taken, golang.Unexported(path.Leaf().Name))
-	for isKeyword(name) || g.internal[name] || imports[name] != "" {
-		name = uniqueIn(taken, name+"_")
+	name := taken.unique(golang.Unexported(path.Leaf().Name))
+	for isKeyword(name) || g.internal[name] > 0 || imports[name] != "" {
+		name = taken.unique(name + "_")
 	}
 	a.echoes[path.String()] = named(name)
 	a.vars = append(a.vars, jen.Var().Id(name).Add(g.goType(path.Type())))

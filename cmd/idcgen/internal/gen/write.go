@@ -52,7 +52,7 @@ func (g *generator) stores(items []item) (values, counts []*store) {
 		g.into(n, fields, &counts)
 	}
 	for _, s := range counts {
-		s.over = inside(s.path, values)
+		s.over = inside(s.path, fields)
 	}
 	return values, counts
 }
@@ -78,10 +78,9 @@ func fieldKey(p *schema.Path) string {
 }
 
 // inside reports whether a path leads into a field that is written as a whole.
-func inside(p *schema.Path, values []*store) bool {
-	key := fieldKey(p)
-	for _, v := range values {
-		if k := fieldKey(v.path); len(k) < len(key) && strings.HasPrefix(key, k) {
+func inside(p *schema.Path, fields map[string]*store) bool {
+	for n := 1; n < len(p.Fields); n++ {
+		if fields[fieldKey(&schema.Path{Fields: p.Fields[:n]})] != nil {
 			return true
 		}
 	}
