@@ -51,6 +51,11 @@ func newModule(t *testing.T) *module {
 	}
 	const us = "github.com/xenidc/idc"
 	text := strings.Replace(string(mod), "module "+us+"\n", "module example.com/cases\n", 1)
+	helper, err := os.ReadFile("testdata/raw/raw.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write("raw/raw.go", helper)
 	m.write("go.mod", []byte(text+"\nrequire "+us+" v0.0.0\n\nreplace "+us+" => "+root+"\n"))
 	return m
 }
