@@ -1,4 +1,4 @@
-// accepted: empty structs in unions in structs
+// accepted: empty structs in unions in structs, or refused
 /// P.
 protocol exponential_a
 struct s0 { }

@@ -1,4 +1,4 @@
-// accepted: a chain of structs of one byte
+// accepted: a chain of structs of one byte, or refused
 /// P.
 protocol exponential_b
 struct s0 { v u8 }
