@@ -1,7 +1,7 @@
 # Everything here is a shell line that can be run by hand, too: the work is done by
 # go and by scripts/.
 
-.PHONY: help test lint generate fuzz e2e lab bench demo build clean
+.PHONY: help test soak lint generate fuzz e2e lab bench demo build clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -9,6 +9,9 @@ help: ## List what can be made
 
 test: ## Everything that a change must pass; installs the Debian packages that it needs
 	@scripts/test
+
+soak: ## What takes too long for every change: an honest pair beside each attack on the host platform
+	@scripts/test soak
 
 lint: ## Formatting, modules, vet, staticcheck and the project's own rules
 	@scripts/test format tidy vet staticcheck lint

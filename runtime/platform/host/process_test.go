@@ -15,6 +15,7 @@ import (
 
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host"
+	"github.com/xenidc/idc/runtime/platform/host/broker"
 	"github.com/xenidc/idc/runtime/shm"
 )
 
@@ -28,6 +29,7 @@ var parts = map[string]func(*child) error{
 	"echo":   echoPart,
 	"echoes": echoesPart,
 	"worker": workPart,
+	"broker": nil, // see brokerPart
 
 	"granter":  granterPart,
 	"linkers":  linkersPart,
@@ -54,10 +56,13 @@ type child struct {
 }
 
 func beChild(part func(*child) error) error {
+	path := os.Args[len(os.Args)-1]
+	if os.Getenv(childEnv) == "broker" {
+		return brokerPart(path)
+	}
 	if part == nil {
 		return errors.New("no such part")
 	}
-	path := os.Args[len(os.Args)-1]
 	d, err := host.Join(context.Background(), path)
 	if err != nil {
 		return err
@@ -158,6 +163,17 @@ func workPart(c *child) error {
 		m.Unmap()
 		h.Free()
 	}
+}
+
+// brokerPart is a broker of its own, in the place of a child that joins one.
+func brokerPart(path string) error {
+	b, err := broker.Start(path, broker.Options{Mode: 0o666})
+	if err != nil {
+		return err
+	}
+	fmt.Println(0)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return b.Close()
 }
 
 // process is a second process, seen from the test.

@@ -61,7 +61,12 @@ func openBroker(t *testing.T, opts broker.Options) *open {
 // start is start as another user.
 func (o *open) start(t *testing.T, part string, parent platform.DomID) *process {
 	t.Helper()
-	cmd := exec.Command(o.exe, o.Path())
+	return o.startCmd(t, exec.Command(o.exe, o.Path()), part, parent)
+}
+
+// startCmd is startCmd as another user.
+func (o *open) startCmd(t *testing.T, cmd *exec.Cmd, part string, parent platform.DomID) *process {
+	t.Helper()
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	return startCmd(t, cmd, part, parent)

@@ -243,9 +243,10 @@ func (b *Broker) admit(c *net.UnixConn, serve func(*net.UnixConn, who, *user)) {
 	}
 	b.mu.Lock()
 	u := b.userOfLocked(w.uid)
-	ok := b.enterLocked(w, u)
+	ok, wait := b.enterLocked(w, u), time.Duration(0)
 	if ok {
 		b.conns[c] = struct{}{}
+		wait = u.waitLocked()
 	} else {
 		b.unuseLocked(u)
 	}
@@ -255,6 +256,7 @@ func (b *Broker) admit(c *net.UnixConn, serve func(*net.UnixConn, who, *user)) {
 		return
 	}
 	b.wg.Go(func() {
+		time.Sleep(wait)
 		serve(c, w, u)
 		c.Close() // counted until that is done: the client can make it slow
 		w.process.Close()

@@ -11,6 +11,7 @@ import (
 	"github.com/xenidc/idc/runtime/internal/sys"
 	"github.com/xenidc/idc/runtime/platform"
 	"github.com/xenidc/idc/runtime/platform/host/internal/proto"
+	"github.com/xenidc/idc/runtime/store"
 )
 
 // joinTime is how long a connection may take to say who it is.
@@ -61,12 +62,19 @@ func (b *Broker) serveDomain(uc *net.UnixConn, w who, u *user) {
 		b.log.note(w, "join refused", "err", err)
 		return
 	}
-	defer c.end()
+	turn := paced{u: u}
+	defer func() {
+		turn.Begin()
+		defer turn.End()
+		c.end()
+	}()
 	b.log.event(w, "domain joined", "domain", c.id, "name", name)
-	if err := c.welcome(name); err != nil {
-		return
+	turn.Begin()
+	err = c.welcome(name)
+	turn.End()
+	if err == nil {
+		err = c.listen(turn)
 	}
-	err = c.listen()
 	b.log.event(w, "domain left", "domain", c.id, "cause", err)
 }
 
@@ -133,8 +141,7 @@ func (c *client) welcome(name string) error {
 
 // listen answers questions until the connection ends or breaks the protocol. Each is
 // answered in its user's turn.
-func (c *client) listen() error {
-	turn := paced{u: c.user}
+func (c *client) listen(turn store.Paced) error {
 	for {
 		m, err := c.read()
 		if err != nil {

@@ -5,6 +5,7 @@ package broker
 import (
 	"net"
 	"os"
+	"time"
 
 	"github.com/xenidc/idc/runtime/internal/sys"
 )
@@ -42,9 +43,10 @@ type user struct {
 	uid     uint32
 	uses    int // connections, and what waits in backlog or is pending
 	conns   int
-	pending int     // links being made
-	wants   int     // links with domains that aren't there yet
-	closing int     // connections that were refused, and are being closed
+	pending int // links being made
+	wants   int // links with domains that aren't there yet
+	closing int // connections that were refused, and are being closed
+	next    time.Time
 	backlog []*pair // links to be made when fewer are pending
 	// turn holds an item while something is done for the user. Who waits for it is
 	// served in order.
@@ -69,6 +71,25 @@ func (b *Broker) unuseLocked(u *user) {
 	}
 }
 
+// A user gets connectBurst connections served at once, and then one each connectPause:
+// making a connection is cheap for who makes it. Those that wait are counted, and those
+// beyond what the user may have hold up whoever connects, by refusePause each.
+const (
+	connectBurst = 256
+	connectPause = time.Millisecond
+	refusePause  = 200 * time.Microsecond
+)
+
+// waitLocked is how long a new connection of the user's waits.
+func (u *user) waitLocked() time.Duration {
+	now := time.Now()
+	if earliest := now.Add(-connectBurst * connectPause); u.next.Before(earliest) {
+		u.next = earliest
+	}
+	u.next = u.next.Add(connectPause)
+	return u.next.Sub(now)
+}
+
 // refuse closes a connection of a user who has too many. What it sent may make that slow
 // (see [sys.Packet]), so others don't wait for it, as long as the user has few of those.
 func (b *Broker) refuse(c *net.UnixConn, w who) {
@@ -91,6 +112,7 @@ func (b *Broker) refuse(c *net.UnixConn, w who) {
 	} else {
 		go over()
 	}
+	time.Sleep(refusePause)
 }
 
 // paced is a connection to the store whose requests wait for the turn of its user: one
