@@ -156,36 +156,13 @@ func TestAlias(t *testing.T) {
 	}
 }
 
-// TestFutex: a sleeper in one mapping is woken through another.
-func TestFutex(t *testing.T) {
-	testenv.Leaks(t)
-	fd := memfd(t)
-	a, b := mapped(t, fd, true), mapped(t, fd, true)
-	own := new(atomic.Uint32)
-	for name, wait := range sleeps(own) {
-		word := shm.Of(a).Page(0)
-		word.Store32(64, 0)
-		woken := make(chan struct{})
-		go func() {
-			defer close(woken)
-			for word.Load32(64) == 0 {
-				wait(a[64:])
-			}
-		}()
-		time.Sleep(5 * time.Millisecond)
-		shm.Of(b).Store32(64, 1)
-		FutexWake(b[64:])
-		within(t, name+" sleeper", woken)
-		wait(a[64:]) // differs: returns at once
-	}
-}
-
-// sleeps are the ways to sleep on a word that is 0.
-func sleeps(own *atomic.Uint32) map[string]func([]byte) {
-	return map[string]func([]byte){
-		"a brief": func(b []byte) { FutexWaitBriefly(b, 0) },
-		"a long":  func(b []byte) { FutexWait(b, 0, own) },
-	}
+// eachWait calls f for FutexWait as the kernel has it, and as where it refuses.
+func eachWait(t *testing.T, f func(t *testing.T)) {
+	t.Run("waitv", f)
+	t.Run("fallback", func(t *testing.T) {
+		defer noWaitv.Store(noWaitv.Swap(true))
+		f(t)
+	})
 }
 
 func within(t *testing.T, what string, c <-chan struct{}) {
@@ -197,35 +174,49 @@ func within(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
+// TestFutex: a sleeper in one mapping is woken through another.
+func TestFutex(t *testing.T) {
+	testenv.Leaks(t)
+	eachWait(t, func(t *testing.T) {
+		fd := memfd(t)
+		a, b := mapped(t, fd, true), mapped(t, fd, true)
+		own := new(atomic.Uint32)
+		woken := make(chan struct{})
+		go func() {
+			defer close(woken)
+			for shm.Of(a).Load32(64) == 0 {
+				FutexWait(a[64:], 0, own)
+			}
+		}()
+		time.Sleep(5 * time.Millisecond)
+		shm.Of(b).Store32(64, 1)
+		FutexWake(b[64:])
+		within(t, "a sleeper", woken)
+		FutexWait(a[64:], 0, own) // differs: returns at once
+	})
+}
+
 // TestRequeue: who shares a word with a sleeper can move the sleeper to another word,
 // and doesn't keep him by that.
 func TestRequeue(t *testing.T) {
 	testenv.Leaks(t)
-	a := mapped(t, memfd(t), true)
-	own := new(atomic.Uint32)
-	for name, wait := range sleeps(own) {
-		own.Store(0)
+	eachWait(t, func(t *testing.T) {
+		a := mapped(t, memfd(t), true)
+		own := new(atomic.Uint32)
 		woken := make(chan struct{})
 		go func() {
 			defer close(woken)
-			wait(a)
+			for own.Load() == 0 {
+				FutexWait(a, 0, own)
+			}
 		}()
 		for FutexMove(a, 0, a[4096:]) != 1 {
-			select {
-			case <-woken: // before it could be moved, by its own time
-				woken = make(chan struct{})
-				go func() {
-					defer close(woken)
-					wait(a)
-				}()
-			default:
-			}
 		}
 		FutexWake(a) // reaches nobody
 		own.Store(1)
 		FutexWakeOwn(own)
-		within(t, name+" sleeper that was moved", woken)
-	}
+		within(t, "a sleeper that was moved", woken)
+	})
 }
 
 // packets returns two connected packets.

@@ -74,9 +74,11 @@ func (c *control) join(ctx context.Context, o options) (proto.Msg, error) {
 	case ctx.Err() != nil:
 		return m, context.Cause(ctx)
 	case err != nil:
-		return m, fmt.Errorf("the broker hung up: %w", err)
+		return m, fmt.Errorf("the broker hung up, as it does when this user, or all, have as many connections as they may: %w", err)
 	case m.Op != proto.Welcome:
 		return m, errors.New("what answers isn't a broker")
+	case m.Status == proto.NoSpace:
+		return m, fmt.Errorf("%w: the broker has as many domains as it may (MaxDomains)", m.Status.Err())
 	case m.Status != proto.OK:
 		return m, fmt.Errorf("refused: %w", m.Status.Err())
 	case m.A == 0 || m.A >= uint32(platform.FirstReserved):

@@ -357,10 +357,14 @@ func missing(err error) error {
 // meet has the broker link us.
 func (d *Domain) meet(id platform.DomID) error {
 	a, err := d.control.ask(proto.Msg{Op: proto.Link, A: uint32(id)})
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.Status.Err()
 	}
-	return a.Status.Err()
+	if a.Status == proto.NoSpace {
+		err = fmt.Errorf("%w: one of both domains has as many links as it may, or no memory for one more "+
+			"(the limits: MaxLinks of the broker, a quarter of that for one other user, and a sixth of 'ulimit -n')", err)
+	}
+	return err
 }
 
 // Cred is who a peer is, as the kernel told the broker when it joined.

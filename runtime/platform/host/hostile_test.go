@@ -379,7 +379,7 @@ func wakeAndClose(t *testing.T, d *host.Domain, peer platform.DomID, sleep time.
 	})
 }
 
-// TestMovedSleeper: a peer that moves a thread that sleeps deeply, and leaves, keeps
+// TestMovedSleeper: a peer that moves a thread that sleeps, and leaves, keeps
 // neither our Close nor its own place.
 func TestMovedSleeper(t *testing.T) {
 	testenv.Leaks(t)
@@ -398,7 +398,7 @@ func TestMovedSleeper(t *testing.T) {
 		}
 		ended <- err
 	}()
-	time.Sleep(3 * sys.BriefTime) // it sleeps on two words by now
+	time.Sleep(30 * time.Millisecond)
 	requeue(l.both[host.EventSize:])
 	l.close()
 	inTime(t, "Wait for who left", func() { err = <-ended })

@@ -27,8 +27,7 @@ type inbox struct {
 
 	// kicked gets the sleeper out of its sleep for a reason of ours. It is not 0 from the
 	// kick until the sleeper has seen it. The sleeper sleeps on this word, too, which the
-	// peer doesn't share: whatever that does, a kick is heard, at once or within
-	// sys.BriefTime.
+	// peer doesn't share: whatever that does, a kick is heard.
 	kicked atomic.Uint32
 	asleep atomic.Bool
 
@@ -194,12 +193,11 @@ func (in *inbox) verdict(c *channel) error {
 	return platform.ErrClosed
 }
 
-// doze sleeps on the bell, unless there is news: briefly as the kernel does it fastest,
-// then as long as it takes.
+// doze sleeps on the bell, unless there is news.
 func (in *inbox) doze() {
 	in.mine.control.Store32(bellOff, 1)
 	in.asleep.Store(true)
-	if in.kicked.Load() == 0 && !in.recv.Ready() && sys.FutexWaitBriefly(in.mine.bell(), 1) {
+	if in.kicked.Load() == 0 && !in.recv.Ready() {
 		sys.FutexWait(in.mine.bell(), 1, &in.kicked)
 	}
 	in.asleep.Store(false)
@@ -212,8 +210,6 @@ func (in *inbox) kick() {
 	in.kicked.Store(1)
 	if in.asleep.Load() {
 		sys.FutexWakeOwn(&in.kicked)
-		in.mine.control.Store32(bellOff, 0) // if it sleeps briefly
-		sys.FutexWake(in.mine.bell())
 	}
 }
 

@@ -3,11 +3,13 @@
 package host_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -122,8 +124,22 @@ func TestOneUsersShare(t *testing.T) {
 		t.Errorf("another user got %d of 8 links", linked)
 	}
 	worksWith(t, d, b.Broker)
+	for range 7 {
+		other := join(t, b.Broker)
+		defer other.Close()
+		if _, err := other.Listen(d.ID()); err != nil {
+			if !errors.Is(err, platform.ErrNoSpace) || !strings.Contains(err.Error(), "MaxLinks") {
+				t.Errorf("a link too many: %v", err)
+			}
+		} else if linked++; linked > 8 {
+			t.Errorf("%d links", linked)
+		}
+	}
+	if linked != 8 {
+		t.Errorf("%d of 8 links could be made", linked)
+	}
 	p.kill()
-	for begun := time.Now(); b.Domains() > 1 && time.Since(begun) < noticeTime; {
+	for begun := time.Now(); b.Domains() > 8 && time.Since(begun) < noticeTime; {
 		time.Sleep(time.Millisecond)
 	}
 	p = b.start(t, "linkers", d.ID())
