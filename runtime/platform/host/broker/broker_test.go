@@ -381,7 +381,7 @@ func TestHostileClients(t *testing.T) {
 		{"an answer to nothing", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Noted}) }},
 		{"questions without waiting", true, func(p *sys.Packet) {
 			for range proto.MaxQuestions + 2 { // the first makes a link, which it then doesn't note
-				send(t, p, proto.Msg{Op: proto.Link, A: 1})
+				_ = p.Send(proto.Msg{Op: proto.Link, A: 1}.Append(nil)) // it may have been dropped
 			}
 		}},
 		{"a name where none belongs", true, func(p *sys.Packet) { send(t, p, proto.Msg{Op: proto.Link, Name: "x"}) }},
