@@ -67,6 +67,10 @@ func (r *resolver) counts(s *schema.Struct) {
 			}
 		}
 		seen = append(seen, counted{count, f})
+		if inner := countedWithin(count); inner != nil {
+			r.diags.Add(diag.BadCount, f.Pos, "`%s` counts `%s` already", count, inner.Name).Note(inner.Pos, "`%s` is declared here", inner.Name).
+				Because("two fields of different lengths need two counts").Try("give `%s` a count of its own", f.Name)
+		}
 		for _, a := range schema.ABIs {
 			if r.speaks(a) && f.On(a) != count.On(a) {
 				r.diags.Add(diag.BadCount, f.Pos, "on %s `%s` and its count aren't both there", a, f.Name).Note(count.Leaf().Pos, "`%s` is declared here", count).
@@ -75,6 +79,23 @@ func (r *resolver) counts(s *schema.Struct) {
 			}
 		}
 	}
+}
+
+// countedWithin finds what a count in an inner struct counts there, or nil.
+func countedWithin(count *schema.Path) *schema.Field {
+	for i := 1; i < len(count.Fields); i++ {
+		t := count.Fields[i-1].Type
+		if t.Kind != schema.StructOf {
+			continue
+		}
+		rest := &schema.Path{Fields: count.Fields[i:], Bits: count.Bits}
+		for _, f := range t.Struct.Fields {
+			if c := f.Type.Count; c != nil && c.Equal(rest) {
+				return f
+			}
+		}
+	}
+	return nil
 }
 
 // tags checks that wherever there is a tagged union, there is the tag that says what it holds.
