@@ -34,11 +34,14 @@ func codecs(t *testing.T, l *reading.Layout, s Stubs, rng *rand.Rand) {
 	}
 }
 
+// record finds the record that a type stands for, whose name may end in Type if Go had no place for it.
 func record(l *reading.Layout, name, abi string) *reading.Record {
-	for i := range l.Records {
-		r := &l.Records[i]
-		if r.ABI == abi && r.Kind != "union" && plain(r.Name) == plain(name) {
-			return r
+	for _, ending := range []string{"", "type"} {
+		for i := range l.Records {
+			r := &l.Records[i]
+			if r.ABI == abi && r.Kind != "union" && plain(r.Name)+ending == plain(name) {
+				return r
+			}
 		}
 	}
 	return nil

@@ -59,8 +59,8 @@ func goField(s reflect.Value, name string) reflect.Value {
 			return s.Field(i)
 		}
 	}
-	for i := range s.NumField() {
-		if plain(strings.TrimRight(s.Type().Field(i).Name, "_")) == want {
+	for i := range s.NumField() { // of a name that Go had no place for
+		if plain(s.Type().Field(i).Name) == want+"field" {
 			return s.Field(i)
 		}
 	}
