@@ -200,6 +200,11 @@ func (r *resolver) bitsEnum(g *schema.BitGroup, as *syntax.Name) {
 		return
 	}
 	g.Enum = s.enum
+	if g.Width > 8*s.enum.Size {
+		r.diags.Add(diag.OutOfRange, as.Span(), "`%s` can't hold %d bits", s.enum.Name, g.Width).Note(s.enum.Pos, "declared here").
+			Because("its type has %d bits, so the others would be cut off", 8*s.enum.Size).Try("give the enum a wider type, or narrow the group")
+		return
+	}
 	most := schema.Unsigned(g.Mask() >> g.Shift)
 	for _, v := range s.enum.Values {
 		if !v.Value.In(schema.Number{}, most) {

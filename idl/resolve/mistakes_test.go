@@ -33,6 +33,9 @@ func TestMistakes(t *testing.T) {
 		// transactions and forms
 		{"transaction f(at, data bulk from back) replay { form d request { op = a, seg = data }, split data advancing at }", ""},
 		{"transaction f(at, data bulk from back) -> (got) { form d request { op = a, seg = data }, split data advancing at }", "bad-split"},
+		{"open enum w u8 { one = 1 }\nbits wide u32 { g = bits 1 to 31 as w }", "out-of-range"},
+		{"enum w u8 { one = 1 }\nbits wide u16 { g = bits 0 to 8 as w }", "out-of-range"},
+		{"open enum w u8 { one = 1 }\nbits wide u16 { g = bits 1 to 8 as w }", ""},
 		{"transaction f(at) { form d request { op = c } }", "unknown-name"},
 		{"transaction f(at) { form d request { op = 7 } }", ""},
 		{"transaction f(at) { form d request { op = 256 } }", "out-of-range"},
