@@ -39,16 +39,18 @@ type generator struct {
 	abis  []schema.ABI // numbered by position, as in idc.Protocol
 	file  *jen.File
 
-	facts    map[*schema.Struct]*facts
-	units    map[*schema.Unit]*schema.Type // the Go type of each
-	internal scope                         // unexported identifiers of the package
-	sizes    map[*schema.Struct]string     // tables of sizes that were declared
-	segments map[*schema.Struct]string     // how the functions for a segment's codec end
-	calls    map[*schema.Transaction]*method
-	args     []argument // of all transactions, in the order of their fields
-	outcomes []outcome
-	bit      bool // the function of that name is needed
-	range_   bool // and that one
+	facts     map[*schema.Struct]*facts
+	units     map[*schema.Unit]*schema.Type // the Go type of each
+	internal  scope                         // unexported identifiers of the package
+	sizes     map[*schema.Struct]string     // tables of sizes that were declared
+	segments  map[*schema.Struct]string     // how the functions for a segment's codec end
+	decided   map[schema.Side][]*schema.Key // what a driver of that side decides on; see keysOf
+	published map[*schema.Key]bool          // those of both sides
+	calls     map[*schema.Transaction]*method
+	args      []argument // of all transactions, in the order of their fields
+	outcomes  []outcome
+	bit       bool // the function of that name is needed
+	range_    bool // and that one
 }
 
 // Generate returns the files of the Go package for a protocol. source is the name of the protocol file, for the header; pkg
@@ -86,6 +88,7 @@ func newGenerator(p *schema.Protocol, names *golang.Names, f *jen.File) *generat
 	}
 	g.internal.own("protocol", "server", "frontSlot", "ragged", "outOfRange", "bit", "unknown", "accept", "readBackKeys", "readFrontKeys",
 		"nothing", "sample", "putSegments", "takeSegments", "putSegmentPages", "takeSegmentPages")
+	g.decide()
 	g.measureUnits()
 	if g.names.Stubs() {
 		g.nameCalls()

@@ -24,13 +24,17 @@ func (g *generator) runtimeKey(k *schema.Key) bool {
 }
 
 // keysOf returns what an end of ours publishes, less what the runtime does and what is obsolete: what its driver decides on.
-func (g *generator) keysOf(side schema.Side) (keys []*schema.Key) {
+func (g *generator) keysOf(side schema.Side) []*schema.Key { return g.decided[side] }
+
+// decide finds the keys that drivers decide on.
+func (g *generator) decide() {
+	g.decided, g.published = map[schema.Side][]*schema.Key{}, map[*schema.Key]bool{}
 	for _, k := range g.p.Keys {
-		if k.In == side && k.From == side && !k.Deprecated && !g.runtimeKey(k) && !strings.Contains(k.Name, "%") && k.Form != schema.HexPair {
-			keys = append(keys, k)
+		if k.In == k.From && !k.Deprecated && !g.runtimeKey(k) && !strings.Contains(k.Name, "%") && k.Form != schema.HexPair {
+			g.decided[k.In] = append(g.decided[k.In], k)
+			g.published[k] = true
 		}
 	}
-	return keys
 }
 
 // hasKeys reports whether a driver decides on anything that its back end publishes.
@@ -38,8 +42,10 @@ func (g *generator) hasKeys() bool { return len(g.keysOf(schema.Back)) > 0 }
 
 // heard are the keys of the back end's directory that nobody publishes here, but that say what the front end may use.
 func (g *generator) heard() (keys []*schema.Key) {
+	seen := map[*schema.Key]bool{}
 	see := func(k *schema.Key) {
-		if k != nil && !slices.Contains(keys, k) && !slices.Contains(g.keysOf(schema.Back), k) {
+		if k != nil && !seen[k] && (k.In != schema.Back || !g.published[k]) {
+			seen[k] = true
 			keys = append(keys, k)
 		}
 	}
@@ -58,7 +64,7 @@ func (g *generator) reads() bool { return g.hasKeys() || len(g.heard()) > 0 }
 
 // keyField is the field that holds a key's value. What nobody here publishes is for the stubs alone.
 func (g *generator) keyField(k *schema.Key) string {
-	if slices.Contains(g.keysOf(k.In), k) {
+	if g.published[k] {
 		return g.names.Of(k)
 	}
 	return "heard" + golang.Exported(k.Name)
@@ -147,11 +153,8 @@ func (g *generator) replaced(k *schema.Key) bool {
 	if d == nil || !number(k) || g.isLimit(k) {
 		return false
 	}
-	return d.Number.Sign() != 0 || d.Key != nil && (g.published(d.Key) || g.constantOf(d.Key).Sign() != 0)
+	return d.Number.Sign() != 0 || d.Key != nil && (g.published[d.Key] || g.constantOf(d.Key).Sign() != 0)
 }
-
-// published reports whether a driver decides on a key.
-func (g *generator) published(k *schema.Key) bool { return slices.Contains(g.keysOf(k.In), k) }
 
 // constantOf is the value of a key that nobody publishes here.
 func (g *generator) constantOf(k *schema.Key) schema.Number {
@@ -244,7 +247,7 @@ func (g *generator) completeKey(out *jen.Group, k *schema.Key) {
 	case d.Text != "":
 		out.Add(v()).Op("=").Add(std("cmp", "Or")).Call(v(), jen.Lit(d.Text))
 	case !g.replaced(k):
-	case d.Key != nil && g.published(d.Key):
+	case d.Key != nil && g.published[d.Key]:
 		other := convert(g.goName(d.Key.Type), g.goName(k.Type), id("k").Dot(g.keyField(d.Key)))
 		out.Add(v()).Op("=").Add(std("cmp", "Or")).Call(v(), other)
 	case d.Key != nil:

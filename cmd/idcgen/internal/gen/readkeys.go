@@ -18,7 +18,7 @@ func (g *generator) readKeys(side schema.Side, name string) {
 	}
 	var need []jen.Code
 	for _, k := range list {
-		if k.Default == nil && !k.Optional && g.published(k) {
+		if k.Default == nil && !k.Optional && g.published[k] {
 			need = append(need, jen.Lit(k.Name))
 		}
 	}

@@ -15,7 +15,6 @@ type asked struct {
 	echoes map[string]value // fields that the response repeats, by path
 	vars   []code           // declarations
 	fails  bool
-	n      value // the number of segments
 }
 
 func (g *generator) askedBy(t *schema.Transaction, f *schema.Form) *asked {
@@ -191,7 +190,7 @@ func (g *generator) then(out *jen.Group, f *schema.Form) {
 func (g *generator) refused(t *schema.Transaction, f *schema.Form) code {
 	var cond code
 	for _, k := range []*schema.Key{t.Feature, f.Enable} {
-		if k == nil || !g.published(k) {
+		if k == nil || !g.published[k] {
 			continue
 		}
 		term := jen.Op("!").Id("s").Dot("keys").Dot("Load").Call().Dot(g.names.Of(k))
@@ -213,7 +212,7 @@ func (g *generator) wellFormed(t *schema.Transaction, f *schema.Form, a *asked) 
 		if t.Split != nil { // what is split is never empty
 			terms = append(terms, id("n").Op(">").Lit(0))
 		}
-		if f.Limit != nil && g.published(f.Limit) {
+		if f.Limit != nil && g.published[f.Limit] {
 			limit := id("s").Dot("keys").Dot("Load").Call().Dot(g.names.Of(f.Limit))
 			terms = append(terms, id("n").Op("<=").Int().Call(jen.Min(limit, g.capped(f))))
 		}

@@ -50,10 +50,8 @@ func (g *generator) fuzzCodec() {
 				trips(out)
 				return
 			}
-			abis := jen.Null()
-			if g.names.Stubs() {
-				abis = num(len(g.abis))
-			} else {
+			abis := num(len(g.abis))
+			if !g.names.Stubs() {
 				abis = id("ABI").Call(num(len(g.abis)))
 			}
 			out.For(id("abi").Op(":=").Range().Add(abis)).BlockFunc(trips)
