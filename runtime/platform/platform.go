@@ -129,7 +129,7 @@ type Grant interface {
 	Revoke() bool
 	// Reclaim takes the memory back from the peer as Revoke does, and leaves our contents
 	// where they are: Memory is ours alone from now on, and what anybody of ours writes
-	// meanwhile isn't lost. The references lead to nothing of ours any more. It returns false, and
+	// meanwhile isn't lost, though on xen it may be read back only once Reclaim is over. The references lead to nothing of ours any more. It returns false, and
 	// has changed nothing, while the platform can't do that: on sim while the peer has a
 	// page mapped. It may be tried again.
 	Reclaim() bool

@@ -49,6 +49,8 @@ type Abilities struct {
 	Revoke bool
 	// Reclaim: memory is taken back as it is though the peer has it mapped.
 	Reclaim bool
+	// ReclaimLate: what is written during Reclaim may be read back only after it.
+	ReclaimLate bool
 	// Scatter: Map puts pages side by side that come from different grants.
 	Scatter bool
 	// Protect: writing through a read-only mapping faults.

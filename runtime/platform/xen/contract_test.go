@@ -60,7 +60,7 @@ func contract(t *testing.T, opts ...xen.Option) {
 				}
 				return held
 			},
-			Can: platformtest.Abilities{Reclaim: true, Scatter: true, Protect: true, Copy: true, SameID: true},
+			Can: platformtest.Abilities{Reclaim: true, ReclaimLate: true, Scatter: true, Protect: true, Copy: true, SameID: true},
 		}
 	})
 }

@@ -4,6 +4,7 @@ package xen
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -172,7 +173,8 @@ func (g *grant) Reclaim() bool {
 }
 
 // moveOut replaces the pages by a copy of them. What somebody of ours writes between the
-// copy and the exchange is found by comparing once more, through a second mapping.
+// copy and the exchange is found by comparing once more, through a second mapping. Until
+// then a reader may find what was there before; nothing is lost.
 func (g *grant) moveOut() error {
 	fd, err := g.d.devices.open(gntalloc)
 	if err != nil {
@@ -193,12 +195,28 @@ func (g *grant) moveOut() error {
 		sys.Unmap(b)
 		return err
 	}
-	for i, v := range was {
-		if old[i] != v {
-			g.b[i] = old[i]
+	merge(shm.Of(g.b), was, old)
+	return nil
+}
+
+// merge writes to mem those bytes of late that differ from was, unless mem has been
+// written there since: the later write counts.
+func merge(mem shm.Memory, was, late []byte) {
+	for off := 0; off < len(was); off += 4 {
+		for w, l := was[off:off+4], late[off:off+4]; !bytes.Equal(w, l); {
+			now := mem.Load32(off)
+			var b [4]byte
+			binary.NativeEndian.PutUint32(b[:], now)
+			for i := range b {
+				if b[i] == w[i] {
+					b[i] = l[i]
+				}
+			}
+			if mem.CompareAndSwap32(off, now, binary.NativeEndian.Uint32(b[:])) {
+				break
+			}
 		}
 	}
-	return nil
 }
 
 // Free revokes and unmaps. What the peer won't release is abandoned and counted.
