@@ -18,6 +18,7 @@ import (
 // The broker ends and is started again: both ends come back by themselves, several
 // endpoints of one domain among them, and what is called meanwhile is answered then.
 func TestBrokerRestarts(t *testing.T) {
+	testenv.Native(t)
 	testenv.Leaks(t)
 	path := filepath.Join(t.TempDir(), "s")
 	start := func() *broker.Broker {
@@ -83,6 +84,7 @@ func TestBrokerRestarts(t *testing.T) {
 // A domain is closed under its endpoints, with a handler at work: they end with errors,
 // and their Close returns.
 func TestDomainClosesUnderHandlers(t *testing.T) {
+	testenv.Native(t)
 	testenv.Leaks(t)
 	b, err := broker.Start(filepath.Join(t.TempDir(), "s"), broker.Options{})
 	if err != nil {

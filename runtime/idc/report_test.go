@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xenidc/idc/internal/testenv"
 	"github.com/xenidc/idc/runtime/platform/sim"
 )
 
@@ -199,6 +200,7 @@ func TestCallbacksThatPanic(t *testing.T) {
 
 // Who prefers to die at a panic does, of the panic.
 func TestDieOnPanic(t *testing.T) {
+	testenv.Native(t)
 	if os.Getenv("XENIDC_DIE") != "" {
 		w := sim.New(sim.Options{})
 		front, _ := w.NewDomain()

@@ -123,6 +123,7 @@ func secondUser(t *testing.T, dir, path string) (said *bufio.Reader, stop func()
 // A user who attacks discovery harms nobody: front ends connect, services are announced,
 // and the name of a server that died is nobody else's.
 func TestSecondUser(t *testing.T) {
+	testenv.Native(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root can be two users")
 	}
