@@ -55,7 +55,15 @@ type env struct {
 	unread         func(error) // told that nobody reads standard output; nil: who writes on doesn't mind
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	late = make(chan os.Signal, 1)
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// late gets the signals that come when the command is over already and the process isn't
+// yet: they would end it with a status that isn't the command's. Nil in tests, which are
+// a process that goes on.
+var late chan os.Signal
 
 // run is the command, but for the process.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -68,9 +76,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usage(stderr, parsedCommand(err), err)
 	}
+	if late != nil {
+		signal.Notify(late, endings(kctx.Command())...)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), endings(kctx.Command())...)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	over := context.AfterFunc(ctx, func() { // a second signal ends the process at once
+		stop()
+		signal.Stop(late)
+	})
+	defer func() { over(); stop() }()
 	if lasting(kctx.Command()) {
 		pipe := make(chan os.Signal, 1)
 		signal.Notify(pipe, syscall.SIGPIPE) // then a write fails instead
