@@ -172,7 +172,8 @@ func TestDiscard(t *testing.T) {
 		d := attach(t, image, flags...)
 		before := storage(t, image)
 		qemuIO(t, d.uri, "discard 8M 32M", "read 0 64M", "flush")
-		if freed := before - storage(t, image); freed < 32*mib {
+		// A hole in the middle may cost the file system a block to write down where it is.
+		if freed := before - storage(t, image); freed < 31*mib {
 			t.Errorf("discarding 32 MiB freed %d bytes", freed)
 		}
 		qemuIO(t, d.uri, "write -P 9 10M 1M", "read -P 9 10M 1M")
