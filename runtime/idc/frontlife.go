@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -47,12 +48,20 @@ func (f *Front) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
+	said := ""
 	for pause := retryFirst; ctx.Err() == nil; pause = min(2*pause, retryMost) {
+		began := time.Now()
 		err := f.live(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		f.log.Warn("store connection lost", "err", err, "retry", pause)
+		pause = pauseAfter(pause, time.Since(began))
+		level := slog.LevelWarn
+		if said == err.Error() {
+			level = slog.LevelDebug
+		}
+		said = err.Error()
+		f.log.Log(ctx, level, "store connection lost", "err", err, "retry", pause)
 		f.setDown(err)
 		sleep(ctx, pause)
 	}
@@ -64,6 +73,15 @@ func (f *Front) validAddress() error {
 		return nil
 	}
 	return validName(f.name)
+}
+
+// pauseAfter is the pause after a life on one store connection: it grows from try to
+// try, and is the first one again after a life that held for a while.
+func pauseAfter(pause, lived time.Duration) time.Duration {
+	if lived > retryMost {
+		return retryFirst
+	}
+	return pause
 }
 
 // sleep waits for d or for ctx to end.

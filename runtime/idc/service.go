@@ -148,10 +148,12 @@ func (s *Service) run(ctx context.Context) {
 	}
 	said := ""
 	for pause := retryFirst; ctx.Err() == nil; pause = min(2*pause, retryMost) {
+		began := time.Now()
 		err := s.live(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		pause = pauseAfter(pause, time.Since(began))
 		level := slog.LevelWarn
 		if said == err.Error() || errors.Is(err, ErrTaken) { // Ready tells the latter
 			level = slog.LevelDebug
